@@ -1,0 +1,62 @@
+//go:build modelcheck
+
+// Package atomic under the tag modelcheck: every operation is a scheduling
+// point of the explorer in internal/model. sync/atomic is sequentially
+// consistent, so exploring the interleavings of these points explores every
+// behaviour of code that shares only through them; what is shared through
+// plain fields is the race detector's part.
+package atomic
+
+import "github.com/sparkpipe/sparkpipe/internal/model"
+
+// Bool stands in for sync/atomic.Bool.
+type Bool struct{ v bool }
+
+func (a *Bool) Load() bool   { model.Point(); return a.v }
+func (a *Bool) Store(v bool) { model.Point(); a.v = v }
+
+// Uint32 stands in for sync/atomic.Uint32.
+type Uint32 struct{ v uint32 }
+
+func (a *Uint32) Load() uint32   { model.Point(); return a.v }
+func (a *Uint32) Store(v uint32) { model.Point(); a.v = v }
+
+func (a *Uint32) CompareAndSwap(old, v uint32) bool {
+	model.Point()
+	if a.v != old {
+		return false
+	}
+	a.v = v
+	return true
+}
+
+// Uint64 stands in for sync/atomic.Uint64.
+type Uint64 struct{ v uint64 }
+
+func (a *Uint64) Load() uint64   { model.Point(); return a.v }
+func (a *Uint64) Store(v uint64) { model.Point(); a.v = v }
+
+func (a *Uint64) Add(d uint64) uint64 {
+	model.Point()
+	a.v += d
+	return a.v
+}
+
+func (a *Uint64) Swap(v uint64) uint64 {
+	model.Point()
+	old := a.v
+	a.v = v
+	return old
+}
+
+func (a *Uint64) CompareAndSwap(old, v uint64) bool {
+	model.Point()
+	if a.v != old {
+		return false
+	}
+	a.v = v
+	return true
+}
+
+// Relax lets every other goroutine move before the caller looks again.
+func Relax(int) { model.Yield() }

@@ -1,0 +1,18 @@
+// Package errs makes the package-level errors of this module: prebuilt values
+// that match more than one target, so that a refusal on a hot path allocates
+// nothing.
+package errs
+
+// New returns an error with the text msg that errors.Is matches with itself
+// and with each of parents, and with whatever those match.
+func New(msg string, parents ...error) error {
+	return &sentinel{msg: msg, parents: parents}
+}
+
+type sentinel struct {
+	msg     string
+	parents []error
+}
+
+func (e *sentinel) Error() string   { return e.msg }
+func (e *sentinel) Unwrap() []error { return e.parents }
