@@ -1,0 +1,199 @@
+package queue
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Chan is a Queue over a plain Go channel: the ring's twin, to compare it with
+// and to fall back on. Unlike a bare channel it can be closed while others
+// send: they get ErrClosed instead of a panic, and nothing accepted is lost.
+// Use NewChan. A Chan must not be copied.
+type Chan[T any] struct {
+	ch     chan T
+	closed chan struct{} // ends the sends that block
+
+	// pushers counts the pushes under way, times 2; bit 0 says that Close was
+	// called. The channel itself is closed by whoever takes the count to 0
+	// after that: Close, or the last push that was under way. A push that
+	// comes later sees the bit and leaves without touching the channel.
+	pushers atomic.Int64
+	ending  atomic.Bool // the channel is being closed; so that it is so once
+
+	pushed atomic.Uint64
+}
+
+var (
+	_ Queue[int]       = (*Chan[int])(nil)
+	_ TimedPusher[int] = (*Chan[int])(nil)
+	_ TimedPopper[int] = (*Chan[int])(nil)
+)
+
+// NewChan returns an empty Chan. It ignores opts.Backend.
+func NewChan[T any](opts Options) (*Chan[T], error) {
+	opts.Backend = BackendChan
+	n, err := opts.capacity()
+	if err != nil {
+		return nil, err
+	}
+	return &Chan[T]{ch: make(chan T, n), closed: make(chan struct{})}, nil
+}
+
+// enter lets a push in; if the queue is closed it has already left again.
+func (q *Chan[T]) enter() bool {
+	if q.pushers.Add(2)&1 == 0 {
+		return true
+	}
+	q.leave()
+	return false
+}
+
+func (q *Chan[T]) leave() {
+	if q.pushers.Add(-2) == 1 && q.ending.CompareAndSwap(false, true) {
+		close(q.ch)
+	}
+}
+
+// TryPush queues v without blocking: nil, ErrFull or ErrClosed.
+func (q *Chan[T]) TryPush(v T) error {
+	if !q.enter() {
+		return ErrClosed
+	}
+	defer q.leave()
+	select {
+	case q.ch <- v:
+		q.pushed.Add(1)
+		return nil
+	default:
+		return ErrFull
+	}
+}
+
+// Push queues v and blocks while the channel is full, until ctx ends.
+func (q *Chan[T]) Push(ctx context.Context, v T) error { return q.PushTimed(ctx, v, nil) }
+
+// PushTimed is Push that also ends, with context.DeadlineExceeded, when expired
+// delivers.
+func (q *Chan[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if !q.enter() {
+		return ErrClosed
+	}
+	defer q.leave()
+	select {
+	case q.ch <- v:
+		q.pushed.Add(1)
+		return nil
+	case <-q.closed:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-expired:
+		return context.DeadlineExceeded
+	}
+}
+
+// PushBatch queues the values of vs one after the other, as Push does.
+func (q *Chan[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
+	if err := ended(ctx); err != nil {
+		return 0, err
+	}
+	for i, v := range vs {
+		if err := q.PushTimed(ctx, v, nil); err != nil {
+			return i, err
+		}
+	}
+	return len(vs), nil
+}
+
+// TryPop takes the oldest value without blocking.
+func (q *Chan[T]) TryPop() (v T, ok bool) {
+	select {
+	case v, ok = <-q.ch:
+	default:
+	}
+	return v, ok
+}
+
+// Pop takes the oldest value and blocks while there is none, until ctx ends.
+func (q *Chan[T]) Pop(ctx context.Context) (T, error) { return q.PopTimed(ctx, nil) }
+
+// PopTimed is Pop that also ends, with context.DeadlineExceeded, when expired
+// delivers.
+func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, err error) {
+	if err := ended(ctx); err != nil {
+		return v, err
+	}
+	var ok bool
+	select {
+	case v, ok = <-q.ch:
+		if !ok {
+			err = ErrClosed
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-expired:
+		err = context.DeadlineExceeded
+	}
+	return v, err
+}
+
+// PopBatch waits for one value as Pop does and takes up to len(dst) that are
+// there.
+func (q *Chan[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
+	if err := ended(ctx); err != nil || len(dst) == 0 {
+		return 0, err
+	}
+	v, err := q.Pop(ctx)
+	if err != nil {
+		return 0, err
+	}
+	dst[0] = v
+	n := 1
+	for n < len(dst) {
+		v, ok := q.TryPop()
+		if !ok {
+			break
+		}
+		dst[n] = v
+		n++
+	}
+	return n, nil
+}
+
+// Close refuses further pushes; what was accepted can still be popped.
+func (q *Chan[T]) Close() {
+	for {
+		n := q.pushers.Load()
+		if n&1 != 0 {
+			return
+		}
+		if q.pushers.CompareAndSwap(n, n|1) {
+			close(q.closed)
+			// A push that starts and a push that leaves from here on see the
+			// bit; entering and leaving once makes the case of none the same.
+			q.pushers.Add(2)
+			q.leave()
+			return
+		}
+	}
+}
+
+// Len returns how many values are queued.
+func (q *Chan[T]) Len() int { return len(q.ch) }
+
+// Cap returns how many values fit.
+func (q *Chan[T]) Cap() int { return cap(q.ch) }
+
+// Stats returns the queue's counters.
+func (q *Chan[T]) Stats() Stats {
+	n := q.Len()
+	pushed := q.pushed.Load()
+	return Stats{
+		Pushed: pushed, Popped: max(pushed, uint64(n)) - uint64(n), Len: n, Cap: q.Cap(),
+		Closed: q.pushers.Load()&1 != 0,
+	}
+}

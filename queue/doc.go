@@ -1,0 +1,49 @@
+// Package queue has bounded FIFO queues for many producers and many consumers:
+// a lock-free ring, and its twins over a plain channel and over ZenQ.
+//
+// A queue in one line:
+//
+//	q, err := queue.NewRing[int](queue.Options{Capacity: 1024})
+//
+// Push and Pop block and obey a context; TryPush and TryPop do not block;
+// PushBatch and PopBatch move many values at a time. Close refuses further
+// pushes and lets consumers drain what was accepted:
+//
+//	for {
+//		v, err := q.Pop(ctx)
+//		if err != nil {
+//			break // queue.ErrClosed: closed and drained; or ctx's error
+//		}
+//		use(v)
+//	}
+//
+// # What a queue promises
+//
+//   - A push is either accepted, and its value will be popped once, or refused
+//     with an error that says why. Close at the same moment changes nothing in
+//     that: closed is a bit of the word that a push claims its place with.
+//   - Full and empty are strict. TryPush answers [ErrFull] only if the queue was
+//     full, and TryPop answers false only if it was empty, not because another
+//     goroutine was quicker.
+//   - Values of one producer are popped in the order they were pushed. With one
+//     producer, or one consumer, that is the order of the whole queue.
+//   - Nobody spins: consumers of an empty queue and producers of a full one sleep.
+//   - A popped value is not kept alive by the queue.
+//
+// # Which one
+//
+// [NewRing] returns the concrete type, whose methods are called directly. [New]
+// returns the [Queue] interface and takes the backend from [Options]. All
+// backends keep the promises above; they differ in speed and age:
+// [BackendRing] is the fast one, [BackendChan] is the one to compare it with,
+// and [BackendZenQ] is for those who come from ZenQ and for measuring it, on
+// Go 1.22 only.
+//
+// # What lock-free means here
+//
+// Pushing and popping claim a cell with one compare-and-swap and take no lock.
+// Two things are outside that word: a goroutine that is preempted between
+// claiming a cell and filling (or emptying) it delays those who need this very
+// cell, who yield meanwhile; and going to sleep and waking a sleeper take a
+// mutex.
+package queue

@@ -1,0 +1,74 @@
+package queue
+
+import (
+	"fmt"
+
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+)
+
+// Backend chooses the implementation behind a Queue.
+type Backend uint8
+
+const (
+	BackendRing Backend = iota // the lock-free ring; the default
+	BackendChan                // a plain Go channel
+	BackendZenQ                // github.com/alphadose/zenq/v2, Go 1.22 only
+)
+
+// String returns "ring", "chan" or "zenq".
+func (b Backend) String() string {
+	switch b {
+	case BackendRing:
+		return "ring"
+	case BackendChan:
+		return "chan"
+	case BackendZenQ:
+		return "zenq"
+	}
+	return fmt.Sprintf("Backend(%d)", uint8(b))
+}
+
+// DefaultCapacity is the capacity of a queue whose Options leave it 0.
+const DefaultCapacity = ring.DefaultCapacity
+
+// MaxCapacity is the largest capacity one can ask for. ZenQ's is 65536.
+const MaxCapacity = ring.MaxCapacity
+
+// Options says what queue to make. The zero value is a ring of
+// DefaultCapacity.
+type Options struct {
+	// Capacity is how many values fit, rounded up to a power of two and at
+	// least 2. 0 means DefaultCapacity; negative or above MaxCapacity is an
+	// error. All cells are allocated at once.
+	Capacity int
+
+	// Backend is the implementation; NewRing ignores it.
+	Backend Backend
+}
+
+// capacity validates o and returns the rounded capacity.
+func (o Options) capacity() (int, error) {
+	if o.Backend > BackendZenQ {
+		return 0, fmt.Errorf("queue: Options.Backend: unknown backend %d", uint8(o.Backend))
+	}
+	n, err := ring.Capacity(o.Capacity)
+	if err != nil {
+		return 0, fmt.Errorf("queue: Options.Capacity: %w", err)
+	}
+	return n, nil
+}
+
+// New returns an empty queue with the backend that opts names. The error names
+// the field that is wrong; it is ErrUnavailable for ZenQ on Go 1.23 and later.
+func New[T any](opts Options) (Queue[T], error) {
+	switch opts.Backend {
+	case BackendChan:
+		return NewChan[T](opts)
+	case BackendZenQ:
+		return newZenQ[T](opts)
+	case BackendRing:
+		return NewRing[T](opts)
+	}
+	_, err := opts.capacity()
+	return nil, err
+}

@@ -1,0 +1,86 @@
+package queue
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/park"
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+)
+
+// waits is where the goroutines of one queue sleep.
+type waits struct {
+	items park.Gate // consumers, until HasItems
+	space park.Gate // producers, until HasRoom
+	pool  sync.Pool
+}
+
+func (w *waits) init() {
+	w.items.Pool = &w.pool
+	w.space.Pool = &w.pool
+}
+
+// wakeAll wakes everybody after a close: each sleeper that leaves wakes the next.
+func (w *waits) wakeAll() {
+	w.items.Wake()
+	w.space.Wake()
+}
+
+// sleepy is what the slow paths need of a queue: its non-blocking half.
+type sleepy[T any] interface {
+	TryPush(v T) error
+	pop() (T, ring.Status)
+	hasRoom() bool  // or closed
+	hasItems() bool // or closed
+}
+
+// pushSlow sleeps at w.space until v is queued or the queue is closed.
+func pushSlow[T any](q sleepy[T], w *waits, ctx context.Context, v T, expired <-chan time.Time) error {
+	var err error
+	try := func() bool {
+		err = q.TryPush(v)
+		return err != ErrFull
+	}
+	if reason := w.space.Until(try, q.hasRoom, ctx.Done(), nil, expired); reason != park.Woken {
+		return endedBy(ctx, reason)
+	}
+	return err
+}
+
+// popSlow sleeps at w.items until there is a value or none will come.
+func popSlow[T any](q sleepy[T], w *waits, ctx context.Context, expired <-chan time.Time) (v T, err error) {
+	try := func() bool {
+		var s ring.Status
+		v, s = q.pop()
+		err = popError(s)
+		return s != ring.Empty
+	}
+	if reason := w.items.Until(try, q.hasItems, ctx.Done(), nil, expired); reason != park.Woken {
+		return v, endedBy(ctx, reason)
+	}
+	return v, err
+}
+
+// popError is the error of a pop that did not find the queue empty.
+func popError(s ring.Status) error {
+	if s == ring.Closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// ended returns the error of a ctx that has ended.
+func ended(ctx context.Context) error {
+	if ctx == nil {
+		panic("queue: nil Context")
+	}
+	return ctx.Err()
+}
+
+func endedBy(ctx context.Context, r park.Reason) error {
+	if r == park.Expired {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
