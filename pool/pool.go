@@ -1,0 +1,223 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/panjf2000/ants/v2"
+
+	"github.com/sparkpipe/sparkpipe/internal/counter"
+	"github.com/sparkpipe/sparkpipe/internal/errs"
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// Task is what a Pool runs. It is an alias, so that packages can name the type
+// without importing this one.
+type Task = interface{ Run() }
+
+// Func is a function as a Task.
+type Func func()
+
+// Run calls f.
+func (f Func) Run() { f() }
+
+var (
+	// ErrFull is TrySubmit's answer when no further task can wait. It is
+	// queue.ErrFull for errors.Is.
+	ErrFull = errs.New("pool: full", queue.ErrFull)
+
+	// ErrClosed is the answer to a submission after Shutdown. It is
+	// queue.ErrClosed for errors.Is.
+	ErrClosed = errs.New("pool: closed", queue.ErrClosed)
+
+	// ErrNilTask is the answer to a nil Task or Func.
+	ErrNilTask = errors.New("pool: nil task")
+)
+
+// Pool runs tasks on a bounded number of workers. Use New; end it with
+// Shutdown. All methods may be called from many goroutines at once.
+type Pool struct {
+	opts     Options
+	tasks    *queue.Ring[Task]
+	ants     *ants.Pool
+	workLoop func() // p.work, made once
+
+	counters counter.Set
+
+	mu       sync.Mutex
+	limit    int           // of workers
+	running  int           // workers: loops that were started and have not ended
+	idle     int           // of those, sleeping or about to
+	closed   bool          // Shutdown was called
+	drained  chan struct{} // closed when the pool is closed and the last worker has ended
+	released chan struct{} // closed when ants has ended its goroutines
+}
+
+const (
+	cSubmitted = iota
+	cRefused
+	cDone
+	cPanicked
+)
+
+// New returns a pool that runs nothing yet. The error names the field of opts
+// that is wrong.
+func New(opts Options) (*Pool, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := queue.NewRing[Task](queue.Options{Capacity: opts.QueueSize})
+	if err != nil {
+		return nil, fmt.Errorf("pool: Options.QueueSize: %w", err)
+	}
+	// Size -1: ants only lends goroutines; how many is our count. So its
+	// Submit never blocks, which is the only way in which it is safe to call
+	// (https://github.com/panjf2000/ants/issues/141).
+	lender, err := ants.NewPool(-1, ants.WithExpiryDuration(opts.IdleTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("pool: %w", err)
+	}
+	p := &Pool{
+		opts: opts, tasks: tasks, ants: lender, limit: opts.Workers,
+		drained: make(chan struct{}), released: make(chan struct{}),
+	}
+	p.workLoop = p.work
+	return p, nil
+}
+
+// Submit queues t and blocks while no further task can wait, until ctx ends.
+// The error is ctx's, ErrClosed or ErrNilTask; then t will not run. It must not
+// be called by a task of the same pool without a ctx that ends: when all workers
+// do that on a full pool, none is left to make room.
+func (p *Pool) Submit(ctx context.Context, t Task) error {
+	if ctx == nil {
+		panic("pool: nil Context")
+	}
+	if isNil(t) {
+		return ErrNilTask
+	}
+	return p.submitted(p.tasks.Push(ctx, t))
+}
+
+// TrySubmit queues t without blocking: nil, ErrFull, ErrClosed or ErrNilTask.
+func (p *Pool) TrySubmit(t Task) error {
+	if isNil(t) {
+		return ErrNilTask
+	}
+	return p.submitted(p.tasks.TryPush(t))
+}
+
+func (p *Pool) submitted(err error) error {
+	switch err {
+	case nil:
+		p.counters.Add(cSubmitted, 1)
+		p.hire()
+		return nil
+	case queue.ErrFull:
+		p.counters.Add(cRefused, 1)
+		return ErrFull
+	case queue.ErrClosed:
+		return ErrClosed
+	}
+	return err
+}
+
+func isNil(t Task) bool {
+	switch f := t.(type) {
+	case nil:
+		return true
+	case Func:
+		return f == nil
+	}
+	v := reflect.ValueOf(t)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// Resize changes how many tasks run at once. More workers start as there is
+// work for them; of too many, each ends after the task it runs. It does not
+// wait for that. workers below 1 or above MaxWorkers is an error.
+func (p *Pool) Resize(workers int) error {
+	if err := checkWorkers("Resize", workers, 1); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.limit = workers
+	p.mu.Unlock()
+	for p.hire() {
+	}
+	return nil
+}
+
+// Shutdown refuses further tasks, waits until all that were accepted have run,
+// and returns nil. When ctx ends first it returns an error that is ctx's and
+// tells what is left; the tasks go on, and Shutdown may be called again to wait
+// further. After it has returned nil, it returns nil at once.
+func (p *Pool) Shutdown(ctx context.Context) error {
+	if ctx == nil {
+		panic("pool: nil Context")
+	}
+	p.tasks.Close()
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		p.endedLocked()
+		go p.release()
+	}
+	p.mu.Unlock()
+	// Without this look, a ctx that has ended would hide that all is done.
+	select {
+	case <-p.released:
+		return nil
+	default:
+	}
+	select {
+	case <-p.released:
+		return nil
+	case <-ctx.Done():
+		s := p.Stats()
+		return fmt.Errorf("pool %q: shutdown: %w (%d tasks running, %d waiting)", p.opts.Name, ctx.Err(), s.Busy, s.Queued)
+	}
+}
+
+// release gives the goroutines back once nothing of ours runs on them: ants
+// waits for its workers to end, and for nothing else.
+func (p *Pool) release() {
+	<-p.drained
+	_ = p.ants.ReleaseContext(context.Background()) // only a closed pool is an error
+	close(p.released)
+}
+
+// Stats is what a pool counted. At rest, Submitted is Done.
+type Stats struct {
+	Submitted uint64 // tasks accepted
+	Refused   uint64 // TrySubmits that found the pool full
+	Done      uint64 // tasks that have ended, by panic and Goexit too
+	Panicked  uint64 // of those, by panic or Goexit
+	Workers   int    // the limit
+	Running   int    // workers that have a goroutine now
+	Busy      int    // of those, with a task
+	Queued    int    // tasks that wait
+	QueueCap  int    // how many can wait
+}
+
+// Stats returns the pool's counters, read one after the other while it works.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	limit, running, idle := p.limit, p.running, p.idle
+	p.mu.Unlock()
+	return Stats{
+		Done:      p.counters.Load(cDone),
+		Submitted: p.counters.Load(cSubmitted),
+		Refused:   p.counters.Load(cRefused),
+		Panicked:  p.counters.Load(cPanicked),
+		Workers:   limit,
+		Running:   running,
+		Busy:      running - idle,
+		Queued:    p.tasks.Len(),
+		QueueCap:  p.tasks.Cap(),
+	}
+}
