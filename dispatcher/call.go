@@ -1,0 +1,132 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/counter"
+	"github.com/sparkpipe/sparkpipe/internal/park"
+	"github.com/sparkpipe/sparkpipe/internal/reply"
+)
+
+// Call is a request that was sent with Go. Its methods may be called by any
+// goroutine, and by many at once. It is not recycled: keep it as long as you
+// like.
+type Call[Resp any] struct{ state call[Resp] }
+
+// call has its own type so that its hook is not a method of Call.
+type call[Resp any] struct {
+	slot reply.Slot[Resp]
+	gen  uint64
+	gate park.Gate // those who Wait
+
+	ctx      context.Context
+	deadline time.Time     // by Options.Timeout; zero: none
+	permits  chan struct{} // the place in flight that the call takes; nil: none
+	counters *counter.Set
+}
+
+// Go sends req and returns without waiting for the reply, which the Call will
+// have: send several, then wait for each. Go blocks, and refuses, as Send does.
+// ctx and Options.Timeout are those of the request: when one of them ends
+// before its turn, it is not handled.
+//
+// The Call is the one allocation that this costs.
+func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], error) {
+	need(ctx)
+	p := d.get()
+	defer d.put(p)
+	err := ctx.Err()
+	if err == nil && d.limited {
+		err = d.admit(ctx, p)
+	}
+	if err != nil {
+		return nil, d.refused(err)
+	}
+	c := new(Call[Resp])
+	s := &c.state
+	s.ctx, s.permits, s.counters = ctx, d.permits, &d.counters
+	if d.opts.Timeout > 0 {
+		s.deadline = time.Now().Add(d.opts.Timeout)
+	}
+	s.gate.Pool = &d.waiters
+	s.slot.Hook(s)
+	s.gen = s.slot.Arm()
+	e := d.envelope(ctx, req)
+	e.slot, e.gen = &s.slot, s.gen
+	if err := d.push(ctx, e, p); err != nil {
+		d.release()
+		return nil, d.refused(err)
+	}
+	d.counters.Add(cQueued, 1)
+	return c, nil
+}
+
+// Resolved is called once, by whoever resolved the slot.
+func (s *call[Resp]) Resolved() {
+	s.counters.Add(cAnswered, 1)
+	if s.permits != nil {
+		<-s.permits
+	}
+	s.gate.Wake()
+}
+
+// Ready reports whether Wait would return the outcome at once. It does not
+// block.
+func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() }
+
+// Wait returns the outcome of the request, as Request would have, and blocks
+// until it is there. It may be called again, and returns the same.
+//
+// When ctx ends first, Wait returns ctx.Err(). This ctx bounds the wait and not
+// the request, which goes on: wait again.
+func (c *Call[Resp]) Wait(ctx context.Context) (Resp, error) {
+	need(ctx)
+	s := &c.state
+	if s.slot.Done() {
+		return s.slot.Peek()
+	}
+	if err := s.wait(ctx); err != nil {
+		var zero Resp
+		return zero, err
+	}
+	return s.slot.Peek()
+}
+
+// wait sleeps until the slot is done, and resolves it if the request's own ctx
+// or time ends. The error is that of the wait's ctx.
+func (s *call[Resp]) wait(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	own := s.ctx.Done()
+	var expired <-chan time.Time
+	if !s.deadline.IsZero() {
+		timer := time.NewTimer(time.Until(s.deadline))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	reason := s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), own, expired)
+	switch reason {
+	case park.Also:
+		s.give(s.ctx.Err(), cCancelled)
+	case park.Expired:
+		s.give(ErrTimeout, cTimedOut)
+	}
+	if reason == park.Also || reason == park.Expired {
+		// There is an outcome now, or another one is about to be there.
+		reason = s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), nil, nil)
+	}
+	if reason == park.Done {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// give resolves the slot with err, unless an answer was first.
+func (s *call[Resp]) give(err error, counted int) {
+	var zero Resp
+	if s.slot.Resolve(s.gen, zero, err) {
+		s.counters.Add(counted, 1)
+	}
+}

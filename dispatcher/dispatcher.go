@@ -1,0 +1,210 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/counter"
+	"github.com/sparkpipe/sparkpipe/internal/park"
+	"github.com/sparkpipe/sparkpipe/internal/reply"
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// Inline is what a queue.Pusher may have besides: a way to run a request at
+// once on the caller's goroutine, without queue and reply slot. *server.Server
+// has it. ran is false when it did not, and the request is to be queued; then
+// resp and err mean nothing.
+type Inline[Req, Resp any] interface {
+	TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool)
+}
+
+// Dispatcher sends messages to one server or queue. It keeps no goroutine and
+// needs no closing. Use New. All methods may be called from many goroutines at
+// once, and there may be many dispatchers to one server, each with its own
+// limits. A nil context is a programming error and panics.
+type Dispatcher[Req, Resp any] struct {
+	to     queue.Pusher[Envelope[Req, Resp]]
+	timed  queue.TimedPusher[Envelope[Req, Resp]] // to, if it has it
+	inline Inline[Req, Resp]                      // to, if it has it
+
+	opts    Options
+	limiter Limiter       // nil: no rate limit
+	permits chan struct{} // MaxInFlight of them; nil: no limit. Its senders queue in order
+	limited bool          // one of the two is there
+
+	counters counter.Set
+	pending  sync.Pool // of *pending[Resp]: requests that wait for their reply
+	batches  sync.Pool // of *batch[Req, Resp]
+	waiters  sync.Pool // of *park.Waiter: goroutines that wait for a Call
+}
+
+// The counters of Stats.
+const (
+	cInline = iota
+	cQueued
+	cAnswered
+	cCommands
+	cRateLimited
+	cInFlightFull
+	cQueueFull
+	cCancelled
+	cTimedOut
+)
+
+// New returns a dispatcher that sends to to. The error names the field of opts
+// that is wrong.
+//
+// Type arguments can be left out where to is a *server.Server:
+//
+//	d, err := dispatcher.New(srv, dispatcher.Options{})
+func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Dispatcher[Req, Resp], error) {
+	if v := reflect.ValueOf(to); to == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, errors.New("dispatcher: nil target")
+	}
+	limiter, err := opts.validate()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dispatcher[Req, Resp]{to: to, opts: opts, limiter: limiter}
+	d.timed, _ = to.(queue.TimedPusher[Envelope[Req, Resp]])
+	d.inline, _ = to.(Inline[Req, Resp])
+	if opts.MaxInFlight > 0 {
+		d.permits = make(chan struct{}, opts.MaxInFlight)
+	}
+	d.limited = d.limiter != nil || d.permits != nil
+	d.pending.New = func() any { return &pending[Resp]{slot: reply.New[Resp]()} }
+	d.batches.New = func() any { return new(batch[Req, Resp]) }
+	return d, nil
+}
+
+// pending is a request that waits for its reply: the slot, and the timer of
+// Options.Timeout. One goroutine has it at a time.
+type pending[Resp any] struct {
+	slot    *reply.Slot[Resp]
+	timer   park.Timer
+	timeout time.Duration
+	expired bool // the timer has fired
+}
+
+// clock returns the channel that ends every wait of the request; nil without a
+// Timeout. The timer starts with the first wait: until then the request did
+// not wait, so next to no time has passed, and a request that never waits pays
+// for no timer.
+func (p *pending[Resp]) clock() <-chan time.Time {
+	if p.timeout <= 0 {
+		return nil
+	}
+	return p.timer.Start(p.timeout)
+}
+
+func (d *Dispatcher[Req, Resp]) get() *pending[Resp] {
+	p := d.pending.Get().(*pending[Resp])
+	p.timeout = d.opts.Timeout
+	return p
+}
+
+func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
+	p.timer.Stop(p.expired)
+	p.expired = false
+	d.pending.Put(p)
+}
+
+// push queues e as Overflow says. p is the request's; nil for a command.
+func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e Envelope[Req, Resp], p *pending[Resp]) error {
+	err := accepted(d.to.TryPush(e))
+	if err == nil || d.opts.Overflow == Reject || !errors.Is(err, ErrQueueFull) {
+		return err
+	}
+	switch {
+	case p == nil || p.timeout == 0:
+		return accepted(d.to.Push(ctx, e))
+	case d.timed != nil:
+		if err = accepted(d.timed.PushTimed(ctx, e, p.clock())); err == context.DeadlineExceeded && ctx.Err() == nil {
+			p.expired = true
+			return ErrTimeout
+		}
+		return err
+	}
+	// A Pusher of the user's own that knows contexts only.
+	limited, cancel := context.WithTimeoutCause(ctx, p.timeout, ErrTimeout)
+	defer cancel()
+	if err = accepted(d.to.Push(limited, e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return ErrTimeout
+	}
+	return err
+}
+
+func (d *Dispatcher[Req, Resp]) envelope(ctx context.Context, msg Req) Envelope[Req, Resp] {
+	e := Envelope[Req, Resp]{ctx: ctx, msg: msg}
+	if d.opts.Timing {
+		e.at = time.Now().UnixNano()
+	}
+	return e
+}
+
+// refused counts err, if it is one of the reasons why a message was not
+// accepted or a request had no reply, and returns it.
+func (d *Dispatcher[Req, Resp]) refused(err error) error {
+	switch err {
+	case nil:
+	case ErrRateLimited:
+		d.counters.Add(cRateLimited, 1)
+	case ErrInFlight:
+		d.counters.Add(cInFlightFull, 1)
+	case ErrQueueFull:
+		d.counters.Add(cQueueFull, 1)
+	case ErrTimeout:
+		d.counters.Add(cTimedOut, 1)
+	case context.Canceled, context.DeadlineExceeded:
+		d.counters.Add(cCancelled, 1)
+	default:
+		if errors.Is(err, ErrRateLimited) { // with a Limiter's own reason
+			d.counters.Add(cRateLimited, 1)
+		}
+	}
+	return err
+}
+
+func need(ctx context.Context) {
+	if ctx == nil {
+		panic("dispatcher: nil Context")
+	}
+}
+
+// Stats is what a dispatcher counted, read one after the other while it works.
+type Stats struct {
+	Inline   uint64 // requests that ran on their callers' goroutines
+	Queued   uint64 // requests that were accepted by the queue
+	Answered uint64 // of those, the ones whose caller has gone, with a reply or without
+	Commands uint64 // commands that were accepted
+	InFlight int    // requests accepted by the queue that await their reply
+
+	// Messages that were not accepted, by reason.
+	RateLimited uint64
+	InFlightMax uint64
+	QueueFull   uint64
+
+	TimedOut  uint64 // requests that ended with ErrTimeout, accepted or not
+	Cancelled uint64 // messages that ended with the error of their ctx, accepted or not
+}
+
+// Stats returns the dispatcher's counters.
+func (d *Dispatcher[Req, Resp]) Stats() Stats {
+	s := Stats{
+		Answered:    d.counters.Load(cAnswered), // before Queued, so that InFlight is not negative
+		Inline:      d.counters.Load(cInline),
+		Queued:      d.counters.Load(cQueued),
+		Commands:    d.counters.Load(cCommands),
+		RateLimited: d.counters.Load(cRateLimited),
+		InFlightMax: d.counters.Load(cInFlightFull),
+		QueueFull:   d.counters.Load(cQueueFull),
+		TimedOut:    d.counters.Load(cTimedOut),
+		Cancelled:   d.counters.Load(cCancelled),
+	}
+	// A Call may be answered before Go has counted it.
+	s.InFlight = int(max(s.Queued, s.Answered) - s.Answered)
+	return s
+}

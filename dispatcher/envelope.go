@@ -1,0 +1,62 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/reply"
+)
+
+// Envelope is a message on its way to a handler, with what is needed to answer
+// it. A dispatcher makes it; it is small and passed by value, and copies are
+// the same message. Its methods may be called by any goroutine, at any time.
+// The zero value is a command without a message.
+type Envelope[Req, Resp any] struct {
+	ctx  context.Context
+	msg  Req
+	slot *reply.Slot[Resp] // nil: a command
+	gen  uint64            // the slot's generation when this request was sent
+	at   int64             // UnixNano of Enqueued; 0: not taken
+}
+
+// Context returns the sender's context as it was given, never nil.
+func (e Envelope[Req, Resp]) Context() context.Context {
+	if e.ctx == nil {
+		return context.Background()
+	}
+	return e.ctx
+}
+
+// Message returns the message.
+func (e Envelope[Req, Resp]) Message() Req { return e.msg }
+
+// IsRequest reports whether the sender waits for a reply; if not, the message
+// is a command.
+func (e Envelope[Req, Resp]) IsRequest() bool { return e.slot != nil }
+
+// Reply answers a request: its caller returns resp and err as they are. The
+// first call wins and returns true. A second one, one that comes after the
+// caller has gone, and one for a command change nothing and return false.
+// Reply never blocks.
+//
+// Who takes envelopes from a queue of their own must answer every request, or
+// its caller waits until its context or Timeout ends.
+func (e Envelope[Req, Resp]) Reply(resp Resp, err error) bool {
+	return e.slot != nil && e.slot.Resolve(e.gen, resp, err)
+}
+
+// Abandoned reports that nobody waits for this request any more: it was
+// answered, or its caller's context or Timeout has ended. Handling it would be
+// for nothing. A command is never abandoned.
+func (e Envelope[Req, Resp]) Abandoned() bool {
+	return e.slot != nil && !e.slot.Live(e.gen)
+}
+
+// Enqueued returns when the message was sent to the queue, by the wall clock. It
+// is the zero time unless Options.Timing is on.
+func (e Envelope[Req, Resp]) Enqueued() time.Time {
+	if e.at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, e.at)
+}

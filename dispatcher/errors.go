@@ -1,0 +1,80 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/sparkpipe/sparkpipe/internal/errs"
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// The refusals. Each is also ErrOverloaded for errors.Is.
+var (
+	// ErrOverloaded is what all refusals have in common: the message was not
+	// accepted because there was too much to do. Trying again later makes sense.
+	ErrOverloaded = errors.New("dispatcher: overloaded")
+
+	// ErrRateLimited: the rate limit was reached, or would not have let the
+	// message pass before its time was up.
+	ErrRateLimited = errs.New("dispatcher: rate limit reached", ErrOverloaded)
+
+	// ErrInFlight: MaxInFlight requests await their replies.
+	ErrInFlight = errs.New("dispatcher: too many requests in flight", ErrOverloaded)
+
+	// ErrQueueFull: the queue is full. It is also queue.ErrFull.
+	ErrQueueFull = errs.New("dispatcher: queue full", ErrOverloaded, queue.ErrFull)
+
+	// ErrShed: the message was accepted, and dropped because it had waited too
+	// long.
+	ErrShed = errs.New("dispatcher: shed", ErrOverloaded)
+)
+
+var (
+	// ErrTimeout: Options.Timeout passed before there was a reply. It is also
+	// context.DeadlineExceeded; the end of the caller's own ctx is not it.
+	ErrTimeout = errs.New("dispatcher: request timed out", context.DeadlineExceeded)
+
+	// ErrClosed: the queue refuses messages for good. It is also
+	// queue.ErrClosed, and server.ErrServerClosed is also it.
+	ErrClosed = errs.New("dispatcher: closed", queue.ErrClosed)
+
+	// ErrResponseType: As found a response of another type.
+	ErrResponseType = errors.New("dispatcher: unexpected response type")
+)
+
+// As returns a response as a T. It is made to be wrapped around a call:
+//
+//	data, err := dispatcher.As[[]uint32](d.Request(ctx, GetData{1}))
+//
+// An err that is not nil comes back unchanged. If v is not a T the error is
+// ErrResponseType, and its text names both types.
+func As[T, Resp any](v Resp, err error) (T, error) {
+	var zero T
+	if err != nil {
+		return zero, err
+	}
+	t, ok := any(v).(T)
+	if !ok {
+		return zero, fmt.Errorf("%w: want %v, got %T", ErrResponseType, reflect.TypeFor[T](), any(v))
+	}
+	return t, nil
+}
+
+// accepted translates the errors of a Pusher that is not a server.
+func accepted(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case err == queue.ErrFull: // the hot one
+		return ErrQueueFull
+	case errors.Is(err, ErrClosed) || errors.Is(err, ErrOverloaded):
+		return err
+	case errors.Is(err, queue.ErrFull):
+		return ErrQueueFull
+	case errors.Is(err, queue.ErrClosed):
+		return ErrClosed
+	}
+	return err
+}
