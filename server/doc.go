@@ -1,0 +1,64 @@
+// Package server is the owner's side: a server receives requests and commands
+// and runs a handler, one call at a time, so that the handler owns its state
+// and needs no lock.
+//
+//	type counter struct{ n int } // the state: no mutex
+//
+//	func (c *counter) HandleRequest(ctx context.Context, q Get) (int, error) { return c.n, nil }
+//	func (c *counter) HandleCommand(ctx context.Context, cmd Get) error      { c.n++; return nil }
+//
+//	srv, err := server.New[Get, int](&counter{}, server.Options{})
+//	d, err := dispatcher.New(srv, dispatcher.Options{})
+//	go srv.Run(ctx)
+//	...
+//	n, err := d.Request(ctx, Get{})
+//	...
+//	err = srv.Shutdown(ctx)
+//
+// A handler can also be a [Funcs] of functions, or a [Mux], which chooses by
+// the type of the message.
+//
+// # Whose goroutine
+//
+// Being the server is a role, not a goroutine. Whoever has it runs the handler,
+// and there is one who has it, or nobody, which means that nothing waits.
+//
+//   - A request that finds the server idle may take the role and run the handler
+//     on its own goroutine, with no queue, no reply slot and no switch between
+//     goroutines. [CallerRuns] says when.
+//   - Otherwise the message is queued. Whoever has the role when it comes, or
+//     takes it by queueing, sees to it: usually by handing the role to the
+//     server's own goroutine, which drains the queue and sleeps when it is empty.
+//
+// Handler calls never overlap, and each sees what the one before wrote. With
+// Options.Concurrency above 1, that many goroutines drain the queue instead,
+// nobody has the role, and the handler must be safe for concurrent use.
+//
+// # CPU-heavy messages
+//
+// A handler that is an [Offloader] sends messages it chooses to
+// Options.Pool, a *pool.Pool for example, where their handler calls run beside
+// each other and beside the others. The server never waits for the pool: what
+// it does not take at once goes to a backlog, and when that is full the
+// request fails with [ErrPoolFull].
+//
+// # The end
+//
+// Shutdown refuses what is new, handles all that was accepted, calls the
+// handler's Stop, and returns nil. Close refuses what was not handled yet, too.
+// Either way each request has an outcome, each command that was accepted and
+// not handled is handed to Options.OnCommandError, and no goroutine is left.
+//
+// # When a handler fails
+//
+// An error goes to the caller as it is. A panic becomes a [*PanicError] for its
+// caller, and the server goes on. A handler that calls runtime.Goexit ends the
+// goroutine it runs on, as any function does: its caller's, if the caller runs
+// it; else the server replaces its own, and the caller gets [ErrGoexit]. For
+// commands there is nobody to tell; their failures are logged and handed to
+// Options.OnCommandError.
+//
+// A handler must not wait for its own server, by a Request to it or a Send
+// into its full queue: the server would wait for the handler. Such a call
+// ends only with its ctx or Timeout; Options.SlowHandler makes it visible.
+package server

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/errs"
+)
+
+var (
+	// ErrServerClosed is the answer to messages that come after Shutdown or
+	// Close, and to requests that Close did not let be handled. It is also
+	// dispatcher.ErrClosed and queue.ErrClosed.
+	ErrServerClosed = errs.New("server: closed", dispatcher.ErrClosed)
+
+	// ErrNoHandler: there is no handler for a message of this type.
+	ErrNoHandler = errors.New("server: no handler")
+
+	// ErrPoolFull: the pool and the backlog before it are full. It is also
+	// dispatcher.ErrOverloaded.
+	ErrPoolFull = errs.New("server: pool full", dispatcher.ErrOverloaded)
+
+	// ErrNoPool: the handler wants the message offloaded, and Options.Pool is
+	// nil.
+	ErrNoPool = errors.New("server: cannot offload: Options.Pool is nil")
+
+	// ErrGoexit: the handler called runtime.Goexit.
+	ErrGoexit = errors.New("server: handler called runtime.Goexit")
+
+	// ErrRunTwice is the answer to a second Run.
+	ErrRunTwice = errors.New("server: Run was called before")
+)
+
+// PanicError is the outcome of a handler call that panicked; get it with
+// errors.As.
+type PanicError struct {
+	Value any    // what the handler panicked with
+	Stack []byte // of the goroutine at that moment, as debug.Stack formats it
+}
+
+// Error tells the value, and not the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("server: handler panicked: %v", e.Value) }
+
+// Unwrap returns Value if it is an error, so that errors.Is and errors.As see
+// it.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+)
+
+// handle sees to one queued message: it is handled, offloaded, or answered
+// with the reason why not. If the handler calls Goexit, handle does not return,
+// but the message has its outcome.
+func (s *Server[Req, Resp]) handle(e dispatcher.Envelope[Req, Resp]) {
+	if s.dropped(e) {
+		return
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			s.lost(e, s.unwound(recover()))
+		}
+	}()
+	if s.offload != nil && s.offload(e.Message()) {
+		s.submit(e)
+	} else {
+		s.call(e, true)
+	}
+	returned = true
+}
+
+// dropped answers a message that is not to be handled any more.
+func (s *Server[Req, Resp]) dropped(e dispatcher.Envelope[Req, Resp]) bool {
+	if s.aborting.Load() {
+		s.refused(e, ErrServerClosed)
+		return true
+	}
+	if !e.IsRequest() {
+		return false
+	}
+	if e.Abandoned() {
+		s.counters.Add(cExpired, 1)
+		return true
+	}
+	if err := e.Context().Err(); err != nil {
+		s.counters.Add(cExpired, 1)
+		var zero Resp
+		e.Reply(zero, err)
+		return true
+	}
+	return false
+}
+
+// call calls the handler and answers. owner says whether the caller has the
+// role, or is a worker of the pool.
+func (s *Server[Req, Resp]) call(e dispatcher.Envelope[Req, Resp], owner bool) {
+	if !e.IsRequest() {
+		s.counters.Add(cCommands, 1)
+		if err := s.handler.HandleCommand(e.Context(), e.Message()); err != nil {
+			s.counters.Add(cFailed, 1)
+			s.failedCommand(e.Message(), err)
+		}
+		return
+	}
+	s.counters.Add(cRequests, 1)
+	var resp Resp
+	var err error
+	if owner && s.role != nil && s.role.mode != CallerRunsNever && s.role.pace.due() {
+		start := time.Now()
+		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
+		s.role.pace.note(time.Since(start))
+	} else {
+		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
+	}
+	if err != nil {
+		s.counters.Add(cFailed, 1)
+	}
+	e.Reply(resp, err)
+}
+
+// unwound makes the outcome of a handler call that did not return: a panic with
+// value v, or Goexit if v is nil. It is called by the deferred function that
+// recovered v.
+func (s *Server[Req, Resp]) unwound(v any) error {
+	s.counters.Add(cPanicked, 1)
+	if v == nil {
+		return ErrGoexit
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// refused answers a message that was accepted and will not be handled.
+func (s *Server[Req, Resp]) refused(e dispatcher.Envelope[Req, Resp], err error) {
+	if err == ErrPoolFull {
+		s.counters.Add(cPoolFull, 1)
+	} else {
+		s.counters.Add(cRefused, 1)
+	}
+	s.lost(e, err)
+}
+
+// lost gives a message the outcome err.
+func (s *Server[Req, Resp]) lost(e dispatcher.Envelope[Req, Resp], err error) {
+	if e.IsRequest() {
+		var zero Resp
+		e.Reply(zero, err)
+		return
+	}
+	s.failedCommand(e.Message(), err)
+}
+
+// failedCommand tells the log and the hook: there is nobody else to tell.
+func (s *Server[Req, Resp]) failedCommand(cmd Req, err error) {
+	// Refusals come by the queueful, and are counted.
+	if err != ErrServerClosed && err != ErrPoolFull {
+		s.opts.Logger.Warn("server: command failed", "type", fmt.Sprintf("%T", cmd), "err", err)
+	}
+	if s.opts.OnCommandError == nil {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			s.opts.Logger.Error("server: OnCommandError panicked", "panic", v)
+		}
+	}()
+	s.opts.OnCommandError(cmd, err)
+}

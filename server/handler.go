@@ -1,0 +1,138 @@
+package server
+
+import (
+	"context"
+	"reflect"
+)
+
+// Handler handles the messages of a Server. With Options.Concurrency 1, the
+// default, calls that are not offloaded never overlap, and each sees what the
+// one before wrote, whatever goroutines run them: the handler's state needs no
+// lock.
+//
+// The ctx is the sender's own, unchanged. A request whose ctx has ended is not
+// handled; a command is, with the ctx that has ended. A handler that wants to
+// know when the server stops implements Starter.
+type Handler[Req, Resp any] interface {
+	// HandleRequest handles a request. What it returns is what the caller gets.
+	HandleRequest(ctx context.Context, req Req) (Resp, error)
+
+	// HandleCommand handles a command. An error is logged and handed to
+	// Options.OnCommandError.
+	HandleCommand(ctx context.Context, cmd Req) error
+}
+
+// Offloader is a Handler that chooses messages for Options.Pool.
+type Offloader[Req any] interface {
+	// Offload reports whether to handle this message on the pool. It is called
+	// under the same rules as the handler and must be quick.
+	Offload(req Req) bool
+}
+
+// Starter is a Handler that wants to know when it starts.
+type Starter interface {
+	// Start is called once, before the first message. The token ends when the
+	// server stops: when Close is called or Run's ctx ends, or when Shutdown
+	// has seen the last message handled. If Start fails, the server does not
+	// serve, and Run returns the error.
+	Start(token context.Context) error
+}
+
+// Stopper is a Handler that wants to know when it ends.
+type Stopper interface {
+	// Stop is called once, after the last message, when the server ends in
+	// whatever way; but not if the handler is a Starter too and was not started,
+	// or could not be. The ctx is that of a Shutdown that waits; with none, it
+	// is one that does not end. The error comes back from Run and Shutdown.
+	Stop(ctx context.Context) error
+}
+
+// Funcs is a Handler as a value. A nil Request or Command answers
+// ErrNoHandler; a nil Offload offloads nothing.
+type Funcs[Req, Resp any] struct {
+	Request func(context.Context, Req) (Resp, error)
+	Command func(context.Context, Req) error
+	Offload func(Req) bool
+}
+
+// HandleRequest calls f.Request.
+func (f Funcs[Req, Resp]) HandleRequest(ctx context.Context, req Req) (resp Resp, err error) {
+	if f.Request == nil {
+		return resp, ErrNoHandler
+	}
+	return f.Request(ctx, req)
+}
+
+// HandleCommand calls f.Command.
+func (f Funcs[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) error {
+	if f.Command == nil {
+		return ErrNoHandler
+	}
+	return f.Command(ctx, cmd)
+}
+
+// Middleware wraps the handling of requests, to log, to measure, to check.
+// next goes on with the request, and may be called more than once or not at
+// all.
+type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error)) func(context.Context, Req) (Resp, error)
+
+// Use returns a handler that sends requests through mw, the first outermost,
+// before they reach h. Commands go to h directly. What h is besides, an
+// Offloader, Starter or Stopper, the result is too. A nil handler or
+// middleware panics.
+func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
+	if isNil(h) {
+		panic("server: Use: nil Handler")
+	}
+	next := h.HandleRequest
+	for i := len(mw) - 1; i >= 0; i-- {
+		if mw[i] == nil {
+			panic("server: Use: nil Middleware")
+		}
+		next = mw[i](next)
+	}
+	return &wrapped[Req, Resp]{Handler: h, request: next}
+}
+
+type wrapped[Req, Resp any] struct {
+	Handler[Req, Resp]
+	request func(context.Context, Req) (Resp, error)
+}
+
+func (w *wrapped[Req, Resp]) HandleRequest(ctx context.Context, req Req) (Resp, error) {
+	return w.request(ctx, req)
+}
+
+// base returns h without its wrappers.
+func base[Req, Resp any](h Handler[Req, Resp]) Handler[Req, Resp] {
+	for {
+		w, ok := h.(*wrapped[Req, Resp])
+		if !ok {
+			return h
+		}
+		h = w.Handler
+	}
+}
+
+// offloads returns h's choice of messages for the pool; nil: none. In Funcs it
+// is a field, so Funcs cannot be an Offloader by its methods.
+func offloads[Req, Resp any](h Handler[Req, Resp]) func(Req) bool {
+	switch h := base(h).(type) {
+	case Offloader[Req]:
+		return h.Offload
+	case Funcs[Req, Resp]:
+		return h.Offload
+	case *Funcs[Req, Resp]:
+		return h.Offload
+	}
+	return nil
+}
+
+// isNil reports whether x is nil or holds a nil pointer.
+func isNil(x any) bool {
+	if x == nil {
+		return true
+	}
+	v := reflect.ValueOf(x)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}

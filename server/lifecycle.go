@@ -1,0 +1,255 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"runtime/pprof"
+
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// The stages of the server's goroutine, in order. It is one goroutine at a time:
+// if the handler ends it with Goexit, another goes on with the same stage.
+const (
+	stageNew uint32 = iota
+	stageStarting
+	stageServing
+	stageStopping
+	stageEnded
+)
+
+// Run serves until Shutdown or Close was called and nothing is left to do; then
+// it returns nil. When ctx ends it does as Close does, and returns ctx's error
+// once the handler call that was running has returned. Either way it waits for
+// the server's end; an error of the handler's Start or Stop is returned (too).
+//
+// A second Run is an error. A first one after Shutdown or Close returns nil
+// when the server has ended. No handler runs on the goroutine that calls Run.
+func (s *Server[Req, Resp]) Run(ctx context.Context) error {
+	need(ctx)
+	s.mu.Lock()
+	if s.ran {
+		s.mu.Unlock()
+		return ErrRunTwice
+	}
+	s.ran = true
+	if ctx.Err() == nil {
+		s.launch(true)
+	}
+	s.mu.Unlock()
+	var ended error
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		ended = ctx.Err()
+		s.abort()
+		<-s.done
+	}
+	if s.startErr == nil && s.stopErr == nil {
+		return ended
+	}
+	return errors.Join(ended, s.startErr, s.stopErr)
+}
+
+// Shutdown ends the server gracefully: it refuses messages from now on, with
+// ErrServerClosed, handles all that were accepted, calls the handler's Stop and
+// returns its error, or nil. It waits for this; when ctx ends first it returns
+// an error that is ctx's and tells what still runs. The server goes on to its
+// end, and Shutdown may be called again to wait further; once the server has
+// ended, Shutdown returns at once.
+//
+// Shutdown needs no Run: without one, it starts the handler if messages wait,
+// and has them handled. A handler must not call Shutdown without a ctx that
+// ends: it waits for the handler.
+func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
+	need(ctx)
+	s.mu.Lock()
+	s.stopCtx = ctx
+	s.refuse()
+	_, waiting := s.progress()
+	// Only the ring counts a push that is under way.
+	s.launch(waiting > 0 || s.opts.Queue.Backend != queue.BackendRing)
+	ran := s.ran
+	s.mu.Unlock()
+	select {
+	case <-s.done: // even if ctx has ended too
+		return s.outcome(ran)
+	default:
+	}
+	select {
+	case <-s.done:
+		return s.outcome(ran)
+	case <-ctx.Done():
+		return fmt.Errorf("server %q: shutdown: %w (%s)", s.opts.Name, ctx.Err(), s.left())
+	}
+}
+
+// outcome is what Shutdown returns after the end: the error of Stop, and that of
+// Start if there is no Run to return it.
+func (s *Server[Req, Resp]) outcome(ran bool) error {
+	if s.startErr != nil && !ran {
+		return s.startErr
+	}
+	return s.stopErr
+}
+
+// Close ends the server now: it refuses messages from now on, and what was
+// accepted and not handled is answered, with ErrServerClosed, as soon as the
+// handler call that runs has returned; commands are handed to
+// Options.OnCommandError with that error. The handler's Stop is called. Close
+// does not wait for any of this, Done tells when it is over; so a handler may
+// call Close. It returns nil.
+func (s *Server[Req, Resp]) Close() error {
+	s.abort()
+	return nil
+}
+
+// Done returns a channel that is closed when the server has ended: nothing of
+// it runs any more.
+func (s *Server[Req, Resp]) Done() <-chan struct{} { return s.done }
+
+// Context returns the cancellation token: it ends when Close is called or Run's
+// ctx ends, or when Shutdown has seen the last message handled. Its cause is
+// ErrServerClosed. A Starter is given it in Start.
+func (s *Server[Req, Resp]) Context() context.Context { return s.token }
+
+func (s *Server[Req, Resp]) abort() {
+	s.aborting.Store(true)
+	s.mu.Lock()
+	s.refuse()
+	s.launch(false)
+	s.mu.Unlock()
+	s.cancel(ErrServerClosed)
+}
+
+// refuse closes the queue. Afterwards no message comes in, and those that have
+// will all be popped by whoever drains.
+func (s *Server[Req, Resp]) refuse() {
+	if s.role != nil {
+		s.role.close()
+	} else {
+		s.loops.Close()
+	}
+}
+
+// launch starts the server's goroutine unless it was; start says whether with
+// the handler's Start. s.mu is held.
+func (s *Server[Req, Resp]) launch(start bool) {
+	if s.launched {
+		return
+	}
+	s.launched = true
+	_, s.unstarted = base(s.handler).(Starter)
+	s.stage.Store(stageServing)
+	if start {
+		s.stage.Store(stageStarting)
+	}
+	if _, waiting := s.progress(); waiting > 0 {
+		s.watch.behind()
+	}
+	go s.live()
+}
+
+// live is the server's goroutine.
+func (s *Server[Req, Resp]) live() {
+	if s.opts.Name != "" {
+		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("server", s.opts.Name)))
+	}
+	defer func() {
+		// Start, Stop or a handler call has ended this goroutine with Goexit.
+		switch s.stage.Load() {
+		case stageStarting:
+			s.failedStart(ErrGoexit)
+			go s.live()
+		case stageServing:
+			if s.role != nil {
+				s.role.wake.Give() // the role, for the next goroutine
+			}
+			go s.live()
+		case stageStopping:
+			s.stopErr = fmt.Errorf("server: Stop: %w", ErrGoexit)
+			s.end()
+		}
+	}()
+	if s.stage.Load() == stageStarting {
+		if h, ok := base(s.handler).(Starter); ok {
+			if err := guard(func() error { return h.Start(s.token) }); err != nil {
+				s.failedStart(err)
+			} else {
+				s.unstarted = false
+			}
+		}
+		s.stage.Store(stageServing)
+	}
+	if s.role != nil {
+		s.role.serve()
+	} else {
+		s.serveLoops()
+	}
+	s.pending.Wait()
+	s.cancel(ErrServerClosed)
+	s.stage.Store(stageStopping)
+	if h, ok := base(s.handler).(Stopper); ok && !s.unstarted {
+		if err := guard(func() error { return h.Stop(s.contextOfStop()) }); err != nil {
+			s.stopErr = fmt.Errorf("server: Stop: %w", err)
+		}
+	}
+	s.end()
+}
+
+func (s *Server[Req, Resp]) failedStart(err error) {
+	s.startErr = fmt.Errorf("server: Start: %w", err)
+	s.stage.Store(stageServing)
+	s.abort()
+}
+
+func (s *Server[Req, Resp]) end() {
+	s.watch.stop()
+	s.stage.Store(stageEnded)
+	close(s.done)
+}
+
+// contextOfStop is that of the latest Shutdown if it still waits; otherwise one
+// that does not end, since the handler's state is worth saving all the same.
+func (s *Server[Req, Resp]) contextOfStop() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopCtx == nil:
+		return context.Background()
+	case s.stopCtx.Err() != nil:
+		return context.WithoutCancel(s.stopCtx)
+	}
+	return s.stopCtx
+}
+
+// left says what keeps the server from ending.
+func (s *Server[Req, Resp]) left() string {
+	_, waiting := s.progress()
+	offloaded := s.offloading.Load()
+	switch s.stage.Load() {
+	case stageStarting:
+		return fmt.Sprintf("Start has not returned, %d messages wait", waiting)
+	case stageStopping:
+		return "Stop has not returned"
+	}
+	return fmt.Sprintf("handler calls have not returned, %d messages wait, %d are offloaded", waiting, offloaded)
+}
+
+// guard calls f and makes a panic an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+func need(ctx context.Context) {
+	if ctx == nil {
+		panic("server: nil Context")
+	}
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// CallerRuns says when a request runs on its caller's goroutine instead of the
+// server's.
+type CallerRuns uint8
+
+const (
+	// CallerRunsAuto, the default: a request that finds the server idle runs on
+	// its caller if the handler has proved fast: its calls take some
+	// microseconds at the most, as sampled. A caller runs its own request only.
+	CallerRunsAuto CallerRuns = iota
+
+	// CallerRunsAlways: a request that finds the server idle runs on its
+	// caller, however long it takes, and when others were queued meanwhile, the
+	// caller handles them too, up to Options.Batch of them and for a bounded
+	// time, before it hands them on. It is the fastest under contention. A
+	// caller must not hold a lock that any handler call wants, and a stranger's
+	// handler that calls runtime.Goexit ends the caller's goroutine.
+	CallerRunsAlways
+
+	// CallerRunsNever: handlers run on the server's goroutine. A backend other
+	// than queue.BackendRing, or Concurrency above 1, implies it.
+	CallerRunsNever
+)
+
+const (
+	// DefaultBatch is the Batch of a server whose Options leave it 0.
+	DefaultBatch = 64
+	// DefaultSlowHandler is the SlowHandler of a server whose Options leave it 0.
+	DefaultSlowHandler = time.Second
+	// MaxConcurrency is the largest Concurrency one can ask for.
+	MaxConcurrency = 1 << 16
+)
+
+// Executor runs offloaded messages. *pool.Pool is one. The errors are told
+// apart by queue.ErrFull and queue.ErrClosed, with errors.Is.
+type Executor interface {
+	// Submit has t run, and blocks while there is no room for it, until ctx
+	// ends. After nil, t must be run once.
+	Submit(ctx context.Context, t Task) error
+	// TrySubmit is Submit that does not block.
+	TrySubmit(t Task) error
+}
+
+// Task is what an Executor runs.
+type Task = interface{ Run() }
+
+// Options tunes a Server. The zero value works.
+type Options struct {
+	// Name labels the server's goroutines in profiles (the label is "server")
+	// and names it in logs and errors. Empty: no label.
+	Name string
+
+	// Queue is the queue of messages. The zero value is a ring of
+	// queue.DefaultCapacity.
+	Queue queue.Options
+
+	// Pool runs the messages that the handler offloads. nil: such a message
+	// fails with ErrNoPool. The server does not shut it down; do that after
+	// the server's end.
+	Pool Executor
+
+	// Batch is how many messages an owner handles before it looks up: a caller
+	// that helps others (CallerRunsAlways) hands the rest on, and the server's
+	// goroutine yields. 0 means DefaultBatch; negative is an error.
+	Batch int
+
+	// Concurrency is how many handler calls may run at once. 0 means 1; then
+	// calls never overlap. Above 1, there is no order between messages.
+	// Negative or above MaxConcurrency is an error.
+	Concurrency int
+
+	// CallerRuns says when a request runs on its caller's goroutine.
+	CallerRuns CallerRuns
+
+	// SlowHandler is how long messages may wait behind one handler call before
+	// that is logged, once for the call. 0 means DefaultSlowHandler; negative:
+	// never.
+	SlowHandler time.Duration
+
+	// Logger gets what there is nobody else to tell: failed commands, slow
+	// handlers. nil means slog.Default, looked up at the time of New.
+	Logger *slog.Logger
+
+	// OnCommandError is called with each command that failed, panicked, or was
+	// accepted and not handled, by the goroutine that found out. It must be
+	// safe for concurrent use. A panic of its own is logged.
+	OnCommandError func(cmd any, err error)
+}
+
+func (o Options) withDefaults() (Options, error) {
+	switch {
+	case o.Batch < 0:
+		return o, fmt.Errorf("server: Options.Batch: %d is negative", o.Batch)
+	case o.Concurrency < 0 || o.Concurrency > MaxConcurrency:
+		return o, fmt.Errorf("server: Options.Concurrency: %d is not in 0 to %d", o.Concurrency, MaxConcurrency)
+	case o.CallerRuns > CallerRunsNever:
+		return o, fmt.Errorf("server: Options.CallerRuns: unknown value %d", o.CallerRuns)
+	}
+	if o.Batch == 0 {
+		o.Batch = DefaultBatch
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 1
+	}
+	if o.SlowHandler == 0 {
+		o.SlowHandler = DefaultSlowHandler
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Name != "" {
+		o.Logger = o.Logger.With("server", o.Name)
+	}
+	if isNil(o.Pool) {
+		o.Pool = nil
+	}
+	return o, nil
+}

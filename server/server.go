@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/counter"
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// Server receives messages and has a Handler handle them. Use New, send with a
+// dispatcher.Dispatcher, serve with Run and end with Shutdown. All methods may
+// be called from many goroutines at once. A nil context is a programming error
+// and panics.
+//
+// Messages that come before Run are accepted and wait.
+type Server[Req, Resp any] struct {
+	opts    Options
+	handler Handler[Req, Resp]
+	offload func(Req) bool // nil: nothing is offloaded
+
+	// One of the two is set. role: the ring whose owner runs the handler
+	// (role.go). loops: a queue drained by Concurrency goroutines (loops.go).
+	role   *roleEngine[Req, Resp]
+	loops  queue.Queue[dispatcher.Envelope[Req, Resp]]
+	others sync.WaitGroup // of the loops, those on goroutines of their own
+	spread bool           // they were started
+
+	aborting atomic.Bool // Close: answer, do not handle
+	counters counter.Set
+	watch    watch
+
+	// Offloading (offload.go).
+	backlog *ring.Ring[*job[Req, Resp]] // nil: nothing is offloaded
+	jobs    sync.Pool
+	pending sync.WaitGroup // messages offloaded and not yet answered, and the feeder
+
+	offloading atomic.Int64 // the first of these two, to be read
+
+	// The end (lifecycle.go).
+	token  context.Context
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+
+	mu       sync.Mutex
+	ran      bool            // Run was called
+	launched bool            // the server's goroutine was started
+	stopCtx  context.Context // of the latest Shutdown; nil: none
+
+	// Written by the server's goroutine; all but stage are read by others only
+	// after done is closed.
+	stage     atomic.Uint32
+	unstarted bool // the handler is a Starter, and Start was not called or failed
+	startErr  error
+	stopErr   error
+}
+
+var _ interface {
+	queue.Pusher[dispatcher.Envelope[int, int]]
+	queue.TimedPusher[dispatcher.Envelope[int, int]]
+	dispatcher.Inline[int, int]
+} = (*Server[int, int])(nil)
+
+// The counters of Stats.
+const (
+	cInline = iota
+	cRequests
+	cCommands
+	cFailed
+	cPanicked
+	cExpired
+	cRefused
+	cOffloaded
+	cPoolFull
+)
+
+// New returns a server that accepts messages; Run has them handled. The error
+// names the field of opts that is wrong. It starts no goroutine.
+func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp], error) {
+	if isNil(h) {
+		return nil, errors.New("server: nil Handler")
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server[Req, Resp]{opts: opts, handler: h, offload: offloads(h), done: make(chan struct{})}
+	s.token, s.cancel = context.WithCancelCause(context.Background())
+	var capacity int
+	if opts.Concurrency > 1 || opts.Queue.Backend != queue.BackendRing {
+		if s.loops, err = queue.New[dispatcher.Envelope[Req, Resp]](opts.Queue); err != nil {
+			return nil, fmt.Errorf("server: Options.Queue: %w", err)
+		}
+		capacity = s.loops.Cap()
+	} else {
+		if capacity, err = ring.Capacity(opts.Queue.Capacity); err != nil {
+			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)
+		}
+		s.role = newRole(s, capacity)
+	}
+	if s.offload != nil {
+		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
+		s.jobs.New = func() any { return &job[Req, Resp]{server: s} }
+	}
+	s.watch.init(opts, func() (uint64, int) {
+		if s.stage.Load() == stageNew {
+			return 0, 0 // what waits for Run waits behind no handler
+		}
+		return s.progress()
+	})
+	return s, nil
+}
+
+// TryPush queues an envelope of a dispatcher without blocking: nil,
+// queue.ErrFull or ErrServerClosed.
+func (s *Server[Req, Resp]) TryPush(e dispatcher.Envelope[Req, Resp]) error {
+	if s.role != nil {
+		return s.role.tryPush(e)
+	}
+	return s.pushed(s.loops.TryPush(e))
+}
+
+// Push queues an envelope of a dispatcher and blocks while the queue is full,
+// until ctx ends.
+func (s *Server[Req, Resp]) Push(ctx context.Context, e dispatcher.Envelope[Req, Resp]) error {
+	return s.PushTimed(ctx, e, nil)
+}
+
+// PushBatch queues envelopes of a dispatcher in their order and blocks while
+// the queue is full, until ctx ends. It returns how many were queued, and why
+// not all.
+func (s *Server[Req, Resp]) PushBatch(ctx context.Context, es []dispatcher.Envelope[Req, Resp]) (int, error) {
+	need(ctx)
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if s.role != nil {
+		return s.role.pushBatch(ctx, es)
+	}
+	n, err := s.loops.PushBatch(ctx, es)
+	return n, s.pushed(err)
+}
+
+// pushed translates the error of the queue behind the loops.
+func (s *Server[Req, Resp]) pushed(err error) error {
+	switch err {
+	case nil:
+		s.watch.behind()
+		return nil
+	case queue.ErrClosed:
+		return ErrServerClosed
+	}
+	return err
+}
+
+// TryInline runs req on the caller's goroutine if Options.CallerRuns allows it
+// and the server is idle; ran says whether it did. It is for
+// dispatcher.Dispatcher, which falls back to the queue.
+func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
+	if s.role == nil || !s.role.mayRun() {
+		return resp, nil, false
+	}
+	return s.role.tryInline(ctx, req)
+}
+
+// Stats is what a server counted. Fields are read one after the other while it
+// works. At rest all accepted messages are accounted for: each request that was
+// not on its caller's goroutine and each command is in one of Requests,
+// Commands, Expired, Refused and PoolFull.
+type Stats struct {
+	Inline   uint64 // requests handled on their callers' goroutines
+	Requests uint64 // requests handled from the queue, offloaded ones included
+	Commands uint64 // commands handled, offloaded ones included
+
+	Failed   uint64 // of all these, handler calls that returned an error
+	Panicked uint64 // of all these, handler calls that panicked or called Goexit
+
+	Expired  uint64 // requests not handled because their caller had gone
+	Refused  uint64 // messages accepted, and not handled because of Close or a failure to offload
+	PoolFull uint64 // messages not handled because pool and backlog were full
+
+	Offloaded uint64 // messages handed to the pool or its backlog
+	Backlog   int    // of those, waiting for the pool
+
+	Queue queue.Stats // the queue of messages
+	Fast  bool        // CallerRunsAuto: the handler has proved fast
+}
+
+// Stats returns the server's counters.
+func (s *Server[Req, Resp]) Stats() Stats {
+	st := Stats{
+		Inline:    s.counters.Load(cInline),
+		Requests:  s.counters.Load(cRequests),
+		Commands:  s.counters.Load(cCommands),
+		Failed:    s.counters.Load(cFailed),
+		Panicked:  s.counters.Load(cPanicked),
+		Expired:   s.counters.Load(cExpired),
+		Refused:   s.counters.Load(cRefused),
+		PoolFull:  s.counters.Load(cPoolFull),
+		Offloaded: s.counters.Load(cOffloaded),
+	}
+	if s.backlog != nil {
+		st.Backlog = s.backlog.Len()
+	}
+	if s.role != nil {
+		st.Queue, st.Fast = s.role.stats(), s.role.pace.isFast()
+	} else {
+		st.Queue = s.loops.Stats()
+	}
+	return st
+}
+
+// progress tells the watch how far the queue has come.
+func (s *Server[Req, Resp]) progress() (popped uint64, waiting int) {
+	if s.role != nil {
+		popped, waiting, _ = s.role.ring.Progress()
+		return popped, waiting
+	}
+	st := s.loops.Stats()
+	return st.Popped, st.Len
+}
