@@ -1,0 +1,3 @@
+// Package bench compares this module with the plain-channel code that people
+// write today: go test -bench . ./bench
+package bench
