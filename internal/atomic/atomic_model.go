@@ -13,13 +13,13 @@ import "github.com/sparkpipe/sparkpipe/internal/model"
 type Bool struct{ v bool }
 
 func (a *Bool) Load() bool   { model.Point(); return a.v }
-func (a *Bool) Store(v bool) { model.Point(); a.v = v }
+func (a *Bool) Store(v bool) { model.Point(); a.v = v; model.Changed() }
 
 // Uint32 stands in for sync/atomic.Uint32.
 type Uint32 struct{ v uint32 }
 
 func (a *Uint32) Load() uint32   { model.Point(); return a.v }
-func (a *Uint32) Store(v uint32) { model.Point(); a.v = v }
+func (a *Uint32) Store(v uint32) { model.Point(); a.v = v; model.Changed() }
 
 func (a *Uint32) CompareAndSwap(old, v uint32) bool {
 	model.Point()
@@ -27,6 +27,7 @@ func (a *Uint32) CompareAndSwap(old, v uint32) bool {
 		return false
 	}
 	a.v = v
+	model.Changed()
 	return true
 }
 
@@ -34,11 +35,12 @@ func (a *Uint32) CompareAndSwap(old, v uint32) bool {
 type Uint64 struct{ v uint64 }
 
 func (a *Uint64) Load() uint64   { model.Point(); return a.v }
-func (a *Uint64) Store(v uint64) { model.Point(); a.v = v }
+func (a *Uint64) Store(v uint64) { model.Point(); a.v = v; model.Changed() }
 
 func (a *Uint64) Add(d uint64) uint64 {
 	model.Point()
 	a.v += d
+	model.Changed()
 	return a.v
 }
 
@@ -46,6 +48,7 @@ func (a *Uint64) Swap(v uint64) uint64 {
 	model.Point()
 	old := a.v
 	a.v = v
+	model.Changed()
 	return old
 }
 
@@ -55,8 +58,9 @@ func (a *Uint64) CompareAndSwap(old, v uint64) bool {
 		return false
 	}
 	a.v = v
+	model.Changed()
 	return true
 }
 
-// Relax lets every other goroutine move before the caller looks again.
+// Relax waits until the shared state changes.
 func Relax(int) { model.Yield() }

@@ -25,7 +25,7 @@ type thread struct {
 	yield   func(struct{}) bool
 	done    bool
 	blocked func() bool // nil: can run; otherwise can run once it returns true
-	yielded int         // the step at which it yielded; 0: it did not
+	seen    uint64      // version at its last Yield
 }
 
 type choice struct{ at, of int }
@@ -34,7 +34,8 @@ type run struct {
 	threads  []*thread
 	current  int
 	step     int
-	preempts int // left
+	version  uint64 // of the shared state: counts the writes
+	preempts int    // left
 	path     []choice
 	depth    int
 }
@@ -50,14 +51,29 @@ func Point() {
 	}
 }
 
-// Yield says that the caller spins: it goes on only after another thread moved.
+// Changed is called with each write to shared state.
+func Changed() {
+	if r := active; r != nil {
+		r.version++
+	}
+}
+
+// Yield says that the caller spins: it looked, since its last Yield, and did not
+// find what it waits for. It goes on when the shared state is another than it
+// was then; so a spinning thread does not multiply the schedules, and threads
+// that spin for what never comes are found as a deadlock.
 func Yield() {
 	r := active
 	if r == nil || r.current < 0 {
 		return
 	}
-	r.threads[r.current].yielded = r.step
-	r.threads[r.current].yield(struct{}{})
+	t := r.threads[r.current]
+	if t.seen == r.version {
+		Block(func() bool { return r.version != t.seen })
+	} else {
+		Point()
+	}
+	t.seen = r.version
 }
 
 // Block parks the caller until ready, which must not have effects, is true.
@@ -152,33 +168,22 @@ func (r *run) do(p Program) (err error) {
 		}
 		r.current = r.pick(ready)
 		t := r.threads[r.current]
-		t.yielded = 0
 		if _, ok := t.next(); !ok {
 			t.done = true
 		}
 	}
 }
 
-// enabled lists the threads that can go on: those that spin only if some other
-// thread has moved since, or if nobody else can.
+// enabled lists the threads that can go on.
 func (r *run) enabled() (alive bool, ready []int) {
-	var spinning []int
 	for i, t := range r.threads {
 		if t.done {
 			continue
 		}
 		alive = true
-		if t.blocked != nil && !t.blocked() {
-			continue
+		if t.blocked == nil || t.blocked() {
+			ready = append(ready, i)
 		}
-		if t.yielded != 0 && t.yielded == r.step {
-			spinning = append(spinning, i)
-			continue
-		}
-		ready = append(ready, i)
-	}
-	if len(ready) == 0 {
-		ready = spinning
 	}
 	return alive, ready
 }

@@ -24,6 +24,7 @@ func (m *Mutex) Unlock() {
 		panic("park: unlock of an unlocked mutex")
 	}
 	m.locked = false
+	model.Changed()
 }
 
 // Token is the explorer's token.
@@ -37,6 +38,7 @@ func (t Token) Give() {
 		panic("park: a second token is out")
 	}
 	*t.given = true
+	model.Changed()
 }
 
 func (t Token) Take() { t.TakeOr(nil, nil, nil) }
