@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/counter"
@@ -21,9 +22,17 @@ type call[Resp any] struct {
 	gate park.Gate // those who Wait
 
 	ctx      context.Context
-	deadline time.Time     // by Options.Timeout; zero: none
-	permits  chan struct{} // the place in flight that the call takes; nil: none
-	counters *counter.Set
+	deadline time.Time // by Options.Timeout; zero: none
+	shared   *shared
+}
+
+// shared is what the calls of a dispatcher share with it, whatever the type of
+// their requests.
+type shared struct {
+	counters counter.Set
+	permits  chan struct{} // MaxInFlight of them; nil: no limit. Its senders queue in order
+	waiters  sync.Pool     // of the gates of calls
+	timers   sync.Pool     // of *park.Timer
 }
 
 // Go sends req and returns without waiting for the reply, which the Call will
@@ -45,11 +54,11 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	}
 	c := new(Call[Resp])
 	s := &c.state
-	s.ctx, s.permits, s.counters = ctx, d.permits, &d.counters
+	s.ctx, s.shared = ctx, &d.shared
 	if d.opts.Timeout > 0 {
 		s.deadline = time.Now().Add(d.opts.Timeout)
 	}
-	s.gate.Pool = &d.waiters
+	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
 	s.gen = s.slot.Arm()
 	e := d.envelope(ctx, req)
@@ -64,10 +73,8 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 
 // Resolved is called once, by whoever resolved the slot.
 func (s *call[Resp]) Resolved() {
-	s.counters.Add(cAnswered, 1)
-	if s.permits != nil {
-		<-s.permits
-	}
+	s.shared.counters.Add(cAnswered, 1)
+	s.shared.release()
 	s.gate.Wake()
 }
 
@@ -101,23 +108,28 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 	}
 	own := s.ctx.Done()
 	var expired <-chan time.Time
+	var reason park.Reason
 	if !s.deadline.IsZero() {
-		timer := time.NewTimer(time.Until(s.deadline))
-		defer timer.Stop()
-		expired = timer.C
+		timer := s.shared.timers.Get().(*park.Timer)
+		expired = timer.Start(time.Until(s.deadline))
+		defer func() {
+			timer.Stop(reason == park.Expired)
+			s.shared.timers.Put(timer)
+		}()
 	}
-	reason := s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), own, expired)
+	reason = s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), own, expired)
 	switch reason {
+	case park.Woken:
+		return nil
+	case park.Done:
+		return ctx.Err()
 	case park.Also:
 		s.give(s.ctx.Err(), cCancelled)
 	case park.Expired:
 		s.give(ErrTimeout, cTimedOut)
 	}
-	if reason == park.Also || reason == park.Expired {
-		// There is an outcome now, or another one is about to be there.
-		reason = s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), nil, nil)
-	}
-	if reason == park.Done {
+	// There is an outcome now, or another one is about to be there.
+	if s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), nil, nil) == park.Done {
 		return ctx.Err()
 	}
 	return nil
@@ -127,6 +139,6 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 func (s *call[Resp]) give(err error, counted int) {
 	var zero Resp
 	if s.slot.Resolve(s.gen, zero, err) {
-		s.counters.Add(counted, 1)
+		s.shared.counters.Add(counted, 1)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sparkpipe/sparkpipe/internal/counter"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/reply"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -31,14 +30,12 @@ type Dispatcher[Req, Resp any] struct {
 	inline Inline[Req, Resp]                      // to, if it has it
 
 	opts    Options
-	limiter Limiter       // nil: no rate limit
-	permits chan struct{} // MaxInFlight of them; nil: no limit. Its senders queue in order
-	limited bool          // one of the two is there
+	limiter Limiter // nil: no rate limit
+	limited bool    // there is a rate limit or a limit in flight
 
-	counters counter.Set
-	pending  sync.Pool // of *pending[Resp]: requests that wait for their reply
-	batches  sync.Pool // of *batch[Req, Resp]
-	waiters  sync.Pool // of *park.Waiter: goroutines that wait for a Call
+	shared
+	pending sync.Pool // of *pending[Resp]: requests that wait for their reply
+	batches sync.Pool // of *batch[Req, Resp]
 }
 
 // The counters of Stats.
@@ -76,6 +73,7 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	}
 	d.limited = d.limiter != nil || d.permits != nil
 	d.pending.New = func() any { return &pending[Resp]{slot: reply.New[Resp]()} }
+	d.timers.New = func() any { return new(park.Timer) }
 	d.batches.New = func() any { return new(batch[Req, Resp]) }
 	return d, nil
 }

@@ -56,9 +56,9 @@ func (d *Dispatcher[Req, Resp]) tryAcquire() bool {
 }
 
 // release gives a place in flight back.
-func (d *Dispatcher[Req, Resp]) release() {
-	if d.permits != nil {
-		<-d.permits
+func (s *shared) release() {
+	if s.permits != nil {
+		<-s.permits
 	}
 }
 

@@ -1,0 +1,97 @@
+package server_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/pool"
+	"github.com/sparkpipe/sparkpipe/server"
+)
+
+// Nothing is allocated per message, in any mode.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("sync.Pool drops objects at random under the race detector")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	each(t, func(t *testing.T, m mode) {
+		if m.name == "zenq" {
+			t.Skip("ZenQ allocates when it likes")
+		}
+		m.opts.Pool = newPool(t, pool.Options{Workers: 1})
+		s, plain := start(t, offloading(echo), m.opts, dispatcher.Options{})
+		if m.name == "auto" {
+			prove(t, s, plain, 1)
+		}
+		d, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Hour})
+		require.NoError(t, err)
+		limited, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Hour, MaxInFlight: 8, RateLimit: 1e9, Burst: 1e9})
+		require.NoError(t, err)
+		batch := make([]int, 100)
+		out := make([]dispatcher.Result[int], 100)
+		for name, f := range map[string]func(){
+			"request":            func() { d.Request(ctx, 1) },
+			"limited request":    func() { limited.Request(ctx, 1) },
+			"offloaded request":  func() { d.Request(ctx, 100) },
+			"command":            func() { d.Send(ctx, 1) },
+			"command, try":       func() { d.TrySend(1) },
+			"offloaded command":  func() { d.Send(ctx, 100) },
+			"100 requests":       func() { d.RequestAll(ctx, batch, out) },
+			"100 commands":       func() { d.SendAll(ctx, batch) },
+			"request that fails": func() { plain.Request(ctx, 1) },
+		} {
+			require.Zero(t, testing.AllocsPerRun(1000, f), name)
+		}
+		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+			c, err := d.Go(ctx, 1)
+			if err == nil {
+				c.Wait(ctx)
+			}
+		}), 1.0, "call")
+	})
+}
+
+// An idle server, with an idle pool, burns no CPU.
+func TestIdleCPU(t *testing.T) {
+	each(t, func(t *testing.T, m mode) {
+		if m.name == "zenq" {
+			t.Skip("ZenQ's own business")
+		}
+		m.opts.Pool = newPool(t, pool.Options{Workers: 2})
+		_, d := start(t, offloading(echo), m.opts, dispatcher.Options{})
+		for i := 0; i < 200; i++ {
+			_, err := d.Request(context.Background(), i)
+			require.NoError(t, err)
+		}
+		const wall = 300 * time.Millisecond
+		before := cpuTime(t)
+		time.Sleep(wall)
+		// A spinning goroutine would take all of it.
+		require.Less(t, cpuTime(t)-before, wall/4)
+	})
+}
+
+func cpuTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// The round trip on an idle server, here and over the plain-channel idiom, is
+// compared in bench; this is what must not be lost without anybody noticing.
+func TestInlineIsUsed(t *testing.T) {
+	s, d := start(t, funcs(echo), server.Options{}, dispatcher.Options{})
+	prove(t, s, d, 1)
+	before := s.Stats().Inline
+	for i := 0; i < 1000; i++ {
+		_, err := d.Request(context.Background(), i)
+		require.NoError(t, err)
+	}
+	require.GreaterOrEqual(t, s.Stats().Inline-before, uint64(900))
+}
