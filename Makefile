@@ -1,0 +1,55 @@
+# sparkpipe: what one can do here. `make` lists it.
+
+GO     ?= go
+GO122  ?= go1.22.12
+# What the 1.22 run leaves out: go.work is for newer toolchains.
+OLD     = GOWORK=off GOTOOLCHAIN=$(GO122)
+TOOL    = $(GO) tool -modfile=internal/tools/go.mod
+COUNT  ?= 8
+
+.DEFAULT_GOAL := help
+.PHONY: help test race 386 go122 model vet fmt lint arrows check bench stress
+
+help: ## list the targets
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests under the race detector
+	$(GO) test -race ./...
+
+386: ## run the tests as a 32-bit program
+	GOARCH=386 $(GO) test ./...
+
+go122: ## build and test with Go 1.22, the oldest that is supported, ZenQ included
+	$(OLD) $(GO) vet ./...
+	$(OLD) $(GO) test ./...
+
+model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
+	$(GO) vet -tags modelcheck ./internal/...
+	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
+
+vet: ## go vet, for 64 and 32 bits
+	$(GO) vet ./...
+	GOARCH=386 $(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+
+fmt: ## fail if a file is not formatted
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
+
+arrows: ## check which package imports which
+	$(GO) test -count=1 ./internal/arrows
+
+lint: fmt vet arrows ## everything that reads the code: format, vet, imports, staticcheck
+	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags modelcheck ./internal/...
+
+check: test lint race 386 go122 model ## what CI runs
+
+bench: ## compare with plain channels: COUNT interleaved rounds, medians and spread
+	@for i in $$(seq $(COUNT)); do $(GO) test -run '^$$' -bench . -benchtime 100ms ./bench || exit 1; done | tee bench.out | grep --line-buffered -c '^Benchmark.*1-'; \
+	$(TOOL) benchstat -col /impl bench.out
+
+stress: ## run the concurrency tests for longer (RUNS=20)
+	$(GO) test -count=$(or $(RUNS),20) -timeout 120m -run 'Conservation|Storm|LastMessage|Everything|Stress|Order' ./...

@@ -1,0 +1,229 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/pool"
+	"github.com/sparkpipe/sparkpipe/server"
+)
+
+// One server, messages of several types: two kinds of request with replies of
+// their own, a command, and a graceful shutdown. The handler's state, a map and
+// a slice, needs no lock.
+func Example() {
+	type (
+		GetData    struct{ ID uint32 }
+		UpdateData struct {
+			ID   uint32
+			Data []uint32
+		}
+		LogEvent struct{ Text string }
+	)
+
+	store := map[uint32][]uint32{}
+	var events []string
+
+	var mux server.Mux
+	server.RouteRequest(&mux, func(_ context.Context, q GetData) ([]uint32, error) {
+		data, ok := store[q.ID]
+		if !ok {
+			return nil, fmt.Errorf("no data with ID %d", q.ID)
+		}
+		return data, nil
+	})
+	server.RouteRequest(&mux, func(_ context.Context, q UpdateData) (int, error) {
+		store[q.ID] = q.Data
+		return len(q.Data), nil
+	})
+	server.RouteCommand(&mux, func(_ context.Context, c LogEvent) error {
+		events = append(events, c.Text)
+		return nil
+	})
+
+	srv, err := server.New(&mux, server.Options{Name: "store"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ran := make(chan error)
+	go func() { ran <- srv.Run(context.Background()) }()
+
+	ctx := context.Background()
+	n, err := dispatcher.As[int](d.Request(ctx, UpdateData{ID: 1, Data: []uint32{1, 2, 3}}))
+	fmt.Println(n, err)
+	data, err := dispatcher.As[[]uint32](d.Request(ctx, GetData{ID: 1}))
+	fmt.Println(data, err)
+	_, err = d.Request(ctx, GetData{ID: 2})
+	fmt.Println(err)
+	_, err = dispatcher.As[string](d.Request(ctx, GetData{ID: 1}))
+	fmt.Println(err)
+	if err := d.Send(ctx, LogEvent{"updated"}); err != nil {
+		fmt.Println(err)
+	}
+
+	// Everything accepted is handled before Shutdown returns.
+	fmt.Println("shutdown:", srv.Shutdown(ctx))
+	fmt.Println("run:", <-ran)
+	fmt.Println(events)
+	_, err = d.Request(ctx, GetData{ID: 1})
+	fmt.Println(err, errors.Is(err, server.ErrServerClosed))
+
+	// Output:
+	// 3 <nil>
+	// [1 2 3] <nil>
+	// no data with ID 2
+	// dispatcher: unexpected response type: want string, got []uint32
+	// shutdown: <nil>
+	// run: <nil>
+	// [updated]
+	// server: closed true
+}
+
+// account is a handler with typed messages: nothing is boxed.
+type account struct{ balance int }
+
+func (a *account) HandleRequest(_ context.Context, deposit int) (int, error) {
+	if a.balance+deposit < 0 {
+		return a.balance, errors.New("not enough money")
+	}
+	a.balance += deposit
+	return a.balance, nil
+}
+
+func (a *account) HandleCommand(_ context.Context, interest int) error {
+	a.balance += a.balance * interest / 100
+	return nil
+}
+
+// A handler is a type with two methods, and its fields are the state.
+func ExampleNew() {
+	srv, err := server.New[int, int](&account{}, server.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+
+	ctx := context.Background()
+	fmt.Println(d.Request(ctx, 100))
+	fmt.Println(d.Send(ctx, 10))
+	fmt.Println(d.Request(ctx, -200))
+	fmt.Println(srv.Shutdown(ctx))
+	// Output:
+	// 100 <nil>
+	// <nil>
+	// 110 not enough money
+	// <nil>
+}
+
+// CPU-heavy messages go to a pool, beside the others.
+func ExampleOffload() {
+	type (
+		Sum     struct{ Upto int }
+		Version struct{}
+	)
+	workers, err := pool.New(pool.Options{Workers: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var mux server.Mux
+	server.RouteRequest(&mux, func(_ context.Context, q Sum) (int, error) {
+		sum := 0
+		for i := 1; i <= q.Upto; i++ {
+			sum += i
+		}
+		return sum, nil
+	}, server.Offload())
+	server.RouteRequest(&mux, func(context.Context, Version) (string, error) { return "v1", nil })
+
+	srv, err := server.New(&mux, server.Options{Pool: workers})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+
+	ctx := context.Background()
+	fmt.Println(d.Request(ctx, Sum{1_000_000}))
+	fmt.Println(d.Request(ctx, Version{}))
+	fmt.Println(srv.Shutdown(ctx))     // first the server,
+	fmt.Println(workers.Shutdown(ctx)) // then its pool
+	// Output:
+	// 500000500000 <nil>
+	// v1 <nil>
+	// <nil>
+	// <nil>
+}
+
+// Middleware wraps the handling of requests.
+func ExampleUse() {
+	logged := func(next func(context.Context, string) (string, error)) func(context.Context, string) (string, error) {
+		return func(ctx context.Context, req string) (string, error) {
+			resp, err := next(ctx, req)
+			fmt.Printf("%s -> %s, %v\n", req, resp, err)
+			return resp, err
+		}
+	}
+	h := server.Funcs[string, string]{
+		Request: func(_ context.Context, name string) (string, error) { return "hello, " + name, nil },
+	}
+	srv, err := server.New(server.Use(server.Handler[string, string](h), logged), server.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+	d.Request(context.Background(), "gopher")
+	srv.Shutdown(context.Background())
+	// Output: gopher -> hello, gopher, <nil>
+}
+
+// A panic is the outcome of the call that panicked; the server goes on.
+func ExamplePanicError() {
+	h := server.Funcs[int, int]{
+		Request: func(_ context.Context, n int) (int, error) { return 100 / n, nil },
+	}
+	srv, err := server.New[int, int](h, server.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+	_, err = d.Request(context.Background(), 0)
+	var p *server.PanicError
+	fmt.Println(errors.As(err, &p), p.Value)
+	fmt.Println(d.Request(context.Background(), 4))
+	srv.Shutdown(context.Background())
+	// Output:
+	// true runtime error: integer divide by zero
+	// 25 <nil>
+}
