@@ -11,7 +11,7 @@ import (
 // handle sees to one queued message: it is handled, offloaded, or answered
 // with the reason why not. If the handler calls Goexit, handle does not return,
 // but the message has its outcome.
-func (s *Server[Req, Resp]) handle(e dispatcher.Envelope[Req, Resp]) {
+func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp]) {
 	if s.dropped(e) {
 		return
 	}
@@ -30,7 +30,7 @@ func (s *Server[Req, Resp]) handle(e dispatcher.Envelope[Req, Resp]) {
 }
 
 // dropped answers a message that is not to be handled any more.
-func (s *Server[Req, Resp]) dropped(e dispatcher.Envelope[Req, Resp]) bool {
+func (s *Server[Req, Resp]) dropped(e *dispatcher.Envelope[Req, Resp]) bool {
 	if s.aborting.Load() {
 		s.refused(e, ErrServerClosed)
 		return true
@@ -53,7 +53,7 @@ func (s *Server[Req, Resp]) dropped(e dispatcher.Envelope[Req, Resp]) bool {
 
 // call calls the handler and answers. owner says whether the caller has the
 // role, or is a worker of the pool.
-func (s *Server[Req, Resp]) call(e dispatcher.Envelope[Req, Resp], owner bool) {
+func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) {
 	if !e.IsRequest() {
 		s.counters.Add(cCommands, 1)
 		if err := s.handler.HandleCommand(e.Context(), e.Message()); err != nil {
@@ -90,7 +90,7 @@ func (s *Server[Req, Resp]) unwound(v any) error {
 }
 
 // refused answers a message that was accepted and will not be handled.
-func (s *Server[Req, Resp]) refused(e dispatcher.Envelope[Req, Resp], err error) {
+func (s *Server[Req, Resp]) refused(e *dispatcher.Envelope[Req, Resp], err error) {
 	if err == ErrPoolFull {
 		s.counters.Add(cPoolFull, 1)
 	} else {
@@ -100,7 +100,7 @@ func (s *Server[Req, Resp]) refused(e dispatcher.Envelope[Req, Resp], err error)
 }
 
 // lost gives a message the outcome err.
-func (s *Server[Req, Resp]) lost(e dispatcher.Envelope[Req, Resp], err error) {
+func (s *Server[Req, Resp]) lost(e *dispatcher.Envelope[Req, Resp], err error) {
 	if e.IsRequest() {
 		var zero Resp
 		e.Reply(zero, err)

@@ -58,6 +58,6 @@ func (s *Server[Req, Resp]) drainLoop() {
 		if err != nil { // ErrClosed: drained
 			return
 		}
-		s.handle(e)
+		s.handle(&e)
 	}
 }

@@ -24,13 +24,13 @@ type job[Req, Resp any] struct {
 // finds it so starts the feeder, which ends with the Release that succeeds. As
 // long as it is owned, submit goes through it, so that messages reach the pool
 // in the order in which the owner saw them.
-func (s *Server[Req, Resp]) submit(e dispatcher.Envelope[Req, Resp]) {
+func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 	if s.opts.Pool == nil {
 		s.refused(e, ErrNoPool)
 		return
 	}
 	j := s.jobs.Get().(*job[Req, Resp])
-	j.envelope = e
+	j.envelope = *e
 	s.pending.Add(1)
 	s.offloading.Add(1)
 	if !s.backlog.Owned() {
@@ -62,7 +62,7 @@ func (s *Server[Req, Resp]) feed() {
 		j, st := s.backlog.TryPop()
 		switch st {
 		case ring.OK:
-			if s.dropped(j.envelope) {
+			if s.dropped(&j.envelope) {
 				j.release()
 			} else if err := guard(func() error { return s.opts.Pool.Submit(s.token, j) }); err != nil {
 				j.fail(err)
@@ -77,7 +77,7 @@ func (s *Server[Req, Resp]) feed() {
 
 // Run handles the message on a worker of the pool.
 func (j *job[Req, Resp]) Run() {
-	s, e := j.server, j.envelope
+	s, e := j.server, &j.envelope
 	defer j.release()
 	if s.dropped(e) {
 		return
@@ -103,7 +103,7 @@ func (j *job[Req, Resp]) fail(err error) {
 }
 
 func (j *job[Req, Resp]) drop(err error) {
-	s, e := j.server, j.envelope
+	s, e := j.server, &j.envelope
 	s.refused(e, err)
 	j.release()
 }

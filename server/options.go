@@ -69,9 +69,9 @@ type Options struct {
 	// the server's end.
 	Pool Executor
 
-	// Batch is how many messages an owner handles before it looks up: a caller
-	// that helps others (CallerRunsAlways) hands the rest on, and the server's
-	// goroutine yields. 0 means DefaultBatch; negative is an error.
+	// Batch is how many messages of others a caller handles at the most before
+	// it hands the rest on, with CallerRunsAlways. 0 means DefaultBatch;
+	// negative is an error.
 	Batch int
 
 	// Concurrency is how many handler calls may run at once. 0 means 1; then

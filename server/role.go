@@ -182,7 +182,7 @@ func (r *roleEngine[Req, Resp]) help() {
 		switch s {
 		case ring.OK:
 			r.space.Wake()
-			r.server.handle(e)
+			r.server.handle(&e)
 			if (n%8 == 0 || !r.pace.isFast()) && time.Since(start) > helpTime {
 				return
 			}
@@ -215,15 +215,12 @@ func (r *roleEngine[Req, Resp]) serve() {
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
 	idle := 0
-	for n := 1; ; n++ {
+	for {
 		e, s := r.ring.TryPop()
 		if s == ring.OK {
 			idle = 0
 			r.space.Wake()
-			r.server.handle(e)
-			if n%r.server.opts.Batch == 0 {
-				runtime.Gosched() // those who were answered may share this processor
-			}
+			r.server.handle(&e)
 			continue
 		}
 		if s == ring.Empty {
