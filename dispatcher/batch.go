@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sparkpipe/sparkpipe/internal/park"
@@ -74,14 +75,14 @@ type requestAll[Req, Resp any] struct {
 // send runs request i or puts it under way; if neither, its result says why.
 func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	d := a.d
-	err := a.over
+	if d.permits != nil && a.b.n > 0 && len(d.permits) == cap(d.permits) {
+		a.collect() // do not wait for a place that this very call takes
+	}
+	err := a.over // looked at after collect, which may have found the end
 	if err == nil {
 		err = a.ctx.Err()
 	}
 	if err == nil && d.limited {
-		if d.permits != nil && a.b.n > 0 && len(d.permits) == cap(d.permits) {
-			a.collect() // do not wait for a place that this very call takes
-		}
 		err = d.admit(a.ctx, a.p)
 	}
 	if err != nil {
@@ -132,13 +133,9 @@ func (a *requestAll[Req, Resp]) note(err error) {
 	if a.first == nil {
 		a.first = err
 	}
-	if a.over == nil && !isRefusal(err) {
+	if a.over == nil && !errors.Is(err, ErrOverloaded) {
 		a.over = err
 	}
-}
-
-func isRefusal(err error) bool {
-	return err == ErrRateLimited || err == ErrInFlight || err == ErrQueueFull
 }
 
 // collect waits for the replies of all that is under way.
@@ -159,6 +156,10 @@ func (a *requestAll[Req, Resp]) collect() {
 		switch reason {
 		case park.Woken:
 			r.Value, r.Err = q.slot.Take()
+			// Not a handler's: the server answers so what it did not handle.
+			if r.Err != nil && (errors.Is(r.Err, ErrClosed) || r.Err == a.ctx.Err()) {
+				a.note(r.Err)
+			}
 		case park.Done:
 			r.Err = d.refused(a.ctx.Err())
 			a.note(r.Err)

@@ -37,14 +37,19 @@ type shared struct {
 
 // Go sends req and returns without waiting for the reply, which the Call will
 // have: send several, then wait for each. Go blocks, and refuses, as Send does.
-// ctx and Options.Timeout are those of the request: when one of them ends
-// before its turn, it is not handled.
+// ctx and Options.Timeout are those of the request. When ctx ends before its
+// turn, it is not handled; and neither when the Timeout ends while somebody
+// waits for it.
 //
 // The Call is the one allocation that this costs.
 func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], error) {
 	need(ctx)
 	p := d.get()
 	defer d.put(p)
+	var deadline time.Time
+	if d.opts.Timeout > 0 {
+		deadline = time.Now().Add(d.opts.Timeout)
+	}
 	err := ctx.Err()
 	if err == nil && d.limited {
 		err = d.admit(ctx, p)
@@ -54,10 +59,7 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	}
 	c := new(Call[Resp])
 	s := &c.state
-	s.ctx, s.shared = ctx, &d.shared
-	if d.opts.Timeout > 0 {
-		s.deadline = time.Now().Add(d.opts.Timeout)
-	}
+	s.ctx, s.shared, s.deadline = ctx, &d.shared, deadline
 	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
 	s.gen = s.slot.Arm()

@@ -58,7 +58,7 @@ const (
 //
 //	d, err := dispatcher.New(srv, dispatcher.Options{})
 func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Dispatcher[Req, Resp], error) {
-	if v := reflect.ValueOf(to); to == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+	if to == nil || isNilPointer(to) {
 		return nil, errors.New("dispatcher: nil target")
 	}
 	limiter, err := opts.validate()
@@ -85,6 +85,8 @@ type pending[Resp any] struct {
 	timer   park.Timer
 	timeout time.Duration
 	expired bool // the timer has fired
+
+	deadline time.Time // the end of the Timeout, if there is a Limiter that knows contexts only
 }
 
 // clock returns the channel that ends every wait of the request; nil without a
@@ -101,6 +103,9 @@ func (p *pending[Resp]) clock() <-chan time.Time {
 func (d *Dispatcher[Req, Resp]) get() *pending[Resp] {
 	p := d.pending.Get().(*pending[Resp])
 	p.timeout = d.opts.Timeout
+	if d.opts.Limiter != nil && p.timeout > 0 {
+		p.deadline = time.Now().Add(p.timeout)
+	}
 	return p
 }
 
@@ -120,14 +125,16 @@ func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e Envelope[Req, Resp],
 	case p == nil || p.timeout == 0:
 		return accepted(d.to.Push(ctx, e))
 	case d.timed != nil:
-		if err = accepted(d.timed.PushTimed(ctx, e, p.clock())); err == context.DeadlineExceeded && ctx.Err() == nil {
+		if err = accepted(d.timed.PushTimed(ctx, e, p.clock())); err == context.DeadlineExceeded && ctx.Err() != err {
 			p.expired = true
 			return ErrTimeout
 		}
 		return err
 	}
-	// A Pusher of the user's own that knows contexts only.
-	limited, cancel := context.WithTimeoutCause(ctx, p.timeout, ErrTimeout)
+	// A Pusher of the user's own that knows contexts only. What it takes is
+	// taken from the time for the reply.
+	p.clock()
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	if err = accepted(d.to.Push(limited, e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return ErrTimeout
@@ -164,6 +171,11 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 		}
 	}
 	return err
+}
+
+func isNilPointer(x any) bool {
+	v := reflect.ValueOf(x)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func need(ctx context.Context) {

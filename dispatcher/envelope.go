@@ -52,8 +52,9 @@ func (e Envelope[Req, Resp]) Abandoned() bool {
 	return e.slot != nil && !e.slot.Live(e.gen)
 }
 
-// Enqueued returns when the message was sent to the queue, by the wall clock. It
-// is the zero time unless Options.Timing is on.
+// Enqueued returns when the message was ready for the queue, by the wall clock:
+// what it waited for room since is included in its age. It is the zero time
+// unless Options.Timing is on.
 func (e Envelope[Req, Resp]) Enqueued() time.Time {
 	if e.at == 0 {
 		return time.Time{}

@@ -99,9 +99,9 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 func (d *Dispatcher[Req, Resp]) waitLimiter(ctx context.Context, p *pending[Resp]) error {
 	limited := ctx
 	if p != nil && p.timeout > 0 {
-		p.clock() // what the limiter takes is taken from the rest
+		p.clock() // what the limiter takes is taken from the time for the reply
 		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeoutCause(ctx, p.timeout, ErrTimeout)
+		limited, cancel = context.WithDeadline(ctx, p.deadline)
 		defer cancel()
 	}
 	err := d.limiter.Wait(limited)

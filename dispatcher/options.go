@@ -43,8 +43,9 @@ type Options struct {
 	Limiter Limiter
 
 	// MaxInFlight is how many requests may await their replies, those of Go
-	// and RequestAll included. Who waits for a place is served in order. 0
-	// means no limit; negative is an error.
+	// and RequestAll included. Who waits for a place is served in order. A
+	// Call keeps its place until it has an outcome. 0 means no limit; negative
+	// is an error.
 	MaxInFlight int
 
 	// Overflow says whether to wait or to refuse when RateLimit, MaxInFlight
@@ -75,6 +76,8 @@ func (o Options) validate() (Limiter, error) {
 		return nil, fmt.Errorf("dispatcher: Options.Burst: %d is negative", o.Burst)
 	case o.Burst > 0 && o.RateLimit == 0:
 		return nil, fmt.Errorf("dispatcher: Options.Burst: %d without RateLimit", o.Burst)
+	case o.Limiter != nil && isNilPointer(o.Limiter):
+		return nil, fmt.Errorf("dispatcher: Options.Limiter: a nil %T", o.Limiter)
 	case o.Limiter != nil && o.RateLimit != 0:
 		return nil, fmt.Errorf("dispatcher: Options.RateLimit and Options.Limiter are both set")
 	case o.MaxInFlight < 0:

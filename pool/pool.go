@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/ants/v2"
 
@@ -47,10 +49,18 @@ type Pool struct {
 
 	counters counter.Set
 
+	// wanting says that a worker can be hired: none is idle, and fewer than the
+	// limit run. It is written under mu, and read after a push (see hire).
+	wanting atomic.Bool
+	// crowded says that more run than may, after Resize. Likewise.
+	crowded atomic.Bool
+
 	mu       sync.Mutex
+	room     sync.Cond     // of mu: busy is below the limit, perhaps again
 	limit    int           // of workers
 	running  int           // workers: loops that were started and have not ended
-	idle     int           // of those, sleeping or about to
+	idle     int           // of those, asleep for want of a task, or about to be
+	busy     int           // of those, running tasks; the rest waits for room
 	closed   bool          // Shutdown was called
 	drained  chan struct{} // closed when the pool is closed and the last worker has ended
 	released chan struct{} // closed when ants has ended its goroutines
@@ -77,7 +87,8 @@ func New(opts Options) (*Pool, error) {
 	// Size -1: ants only lends goroutines; how many is our count. So its
 	// Submit never blocks, which is the only way in which it is safe to call
 	// (https://github.com/panjf2000/ants/issues/141).
-	lender, err := ants.NewPool(-1, ants.WithExpiryDuration(opts.IdleTimeout))
+	// Its expiry is also the period of a ticker, so it must not be short.
+	lender, err := ants.NewPool(-1, ants.WithExpiryDuration(max(opts.IdleTimeout, time.Second)))
 	if err != nil {
 		return nil, fmt.Errorf("pool: %w", err)
 	}
@@ -86,6 +97,8 @@ func New(opts Options) (*Pool, error) {
 		drained: make(chan struct{}), released: make(chan struct{}),
 	}
 	p.workLoop = p.work
+	p.room.L = &p.mu
+	p.changed()
 	return p, nil
 }
 
@@ -138,16 +151,18 @@ func isNil(t Task) bool {
 }
 
 // Resize changes how many tasks run at once. More workers start as there is
-// work for them; of too many, each ends after the task it runs. It does not
-// wait for that. workers below 1 or above MaxWorkers is an error.
+// work for them. Of too many, each ends after the task it runs, or when its
+// IdleTimeout is over; no task starts while as many as may are running. Resize
+// does not wait for that. workers below 1 or above MaxWorkers is an error.
 func (p *Pool) Resize(workers int) error {
 	if err := checkWorkers("Resize", workers, 1); err != nil {
 		return err
 	}
 	p.mu.Lock()
 	p.limit = workers
+	p.changed()
 	p.mu.Unlock()
-	for p.hire() {
+	for n := p.tasks.Len(); n > 0 && p.hire(); n-- {
 	}
 	return nil
 }
@@ -199,7 +214,7 @@ type Stats struct {
 	Panicked  uint64 // of those, by panic or Goexit
 	Workers   int    // the limit
 	Running   int    // workers that have a goroutine now
-	Busy      int    // of those, with a task
+	Busy      int    // of those, running a task or about to
 	Queued    int    // tasks that wait
 	QueueCap  int    // how many can wait
 }
@@ -207,7 +222,7 @@ type Stats struct {
 // Stats returns the pool's counters, read one after the other while it works.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
-	limit, running, idle := p.limit, p.running, p.idle
+	limit, running, busy := p.limit, p.running, p.busy
 	p.mu.Unlock()
 	return Stats{
 		Done:      p.counters.Load(cDone),
@@ -216,7 +231,7 @@ func (p *Pool) Stats() Stats {
 		Panicked:  p.counters.Load(cPanicked),
 		Workers:   limit,
 		Running:   running,
-		Busy:      running - idle,
+		Busy:      busy,
 		Queued:    p.tasks.Len(),
 		QueueCap:  p.tasks.Cap(),
 	}

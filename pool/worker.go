@@ -12,30 +12,54 @@ import (
 // hire starts a worker if there is one too few: a task waits, no worker is idle
 // and fewer than the limit run. It reports whether it did.
 //
-// A task never waits for longer than it must. Every push is followed by hire.
-// If hire sees an idle worker, that worker has not yet given up being idle,
-// which it does under the same lock; afterwards it looks at the queue once
-// more, in next, and either takes the task or hires in its turn. If hire sees
-// none, it starts one, or as many run as may, and each of them looks at the
-// queue again before it ends.
+// A task never waits for longer than it must. Every push is followed by hire,
+// which reads wanting. If it is not set because a worker is idle, that worker
+// has not yet given up being idle; when it does, in next, it sets wanting if it
+// must and calls hire in its turn, which sees the task. If it is not set because
+// as many run as may, each of them looks at the queue again before it ends, and
+// hires after it has ended. So either the push is seen, or wanting is.
 func (p *Pool) hire() bool {
+	if !p.wanting.Load() {
+		return false
+	}
 	p.mu.Lock()
 	if p.idle > 0 || p.running >= p.limit || p.tasks.Len() == 0 {
 		p.mu.Unlock()
 		return false
 	}
 	p.running++ // from here on the pool is not drained, and ants not closed
+	p.busy++
+	p.changed()
 	p.mu.Unlock()
 	if err := p.ants.Submit(p.workLoop); err != nil {
 		// Not seen, since ants refuses only when it is closed. The task stays
 		// queued, and the next submission tries again.
 		slog.Error("pool: cannot start a worker", "pool", p.opts.Name, "err", err)
 		p.mu.Lock()
-		p.running--
+		p.busy--
+		p.end()
 		p.mu.Unlock()
 		return false
 	}
 	return true
+}
+
+// changed is called with mu held, after a change of limit, running, idle or
+// busy.
+func (p *Pool) changed() {
+	p.wanting.Store(p.idle == 0 && p.running < p.limit)
+	p.crowded.Store(p.running > p.limit)
+	if p.busy < p.limit {
+		p.room.Broadcast()
+	}
+}
+
+// end takes the place of a worker that is neither idle nor busy any more. mu is
+// held.
+func (p *Pool) end() {
+	p.running--
+	p.changed()
+	p.endedLocked()
 }
 
 // work is one worker: it runs tasks until the pool is drained, there are too
@@ -47,14 +71,12 @@ func (p *Pool) work() {
 	}
 	ended := false
 	defer func() {
-		if ended {
-			return
+		if !ended { // a task called Goexit: this goroutine is lost, its place is not
+			p.mu.Lock()
+			p.busy--
+			p.end()
+			p.mu.Unlock()
 		}
-		// A task called Goexit: this goroutine is lost, its place is not.
-		p.mu.Lock()
-		p.running--
-		p.endedLocked()
-		p.mu.Unlock()
 		p.hire()
 	}()
 	var timer park.Timer
@@ -78,38 +100,51 @@ func (p *Pool) work() {
 // is gone.
 func (p *Pool) next(timer *park.Timer) (t Task, ok bool) {
 	p.mu.Lock()
+	p.busy--
 	p.idle++
+	p.changed()
 	p.mu.Unlock()
 	t, err := p.tasks.PopTimed(context.Background(), timer.Start(p.opts.IdleTimeout))
 	timer.Stop(err == context.DeadlineExceeded)
 
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.idle--
-	ok = err == nil
-	if !ok {
+	if err != nil {
 		// Someone may have submitted while this worker still counted as idle,
 		// and relied on it.
-		t, ok = p.tasks.TryPop()
+		if t, ok = p.tasks.TryPop(); !ok {
+			p.end()
+			return nil, false
+		}
 	}
-	if !ok {
-		p.running--
-		p.endedLocked()
+	p.changed()
+	if p.wanting.Load() && p.tasks.Len() > 0 {
+		// For the same reason: there is more than this one task, and this
+		// goroutine is about to be busy with it.
+		p.mu.Unlock()
+		p.hire()
+		p.mu.Lock()
 	}
-	p.mu.Unlock()
-	if ok {
-		p.hire() // for the same reason: there may be more than this one task
+	for p.busy >= p.limit {
+		p.room.Wait() // Resize has left too many workers, and this is one of them
 	}
-	return t, ok
+	p.busy++
+	return t, true
 }
 
 // surplus takes the caller's place if Resize left too many workers.
 func (p *Pool) surplus() bool {
+	if !p.crowded.Load() {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running <= p.limit {
 		return false
 	}
-	p.running--
+	p.busy--
+	p.end()
 	return true
 }
 

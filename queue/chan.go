@@ -32,8 +32,7 @@ var (
 
 // NewChan returns an empty Chan. It ignores opts.Backend.
 func NewChan[T any](opts Options) (*Chan[T], error) {
-	opts.Backend = BackendChan
-	n, err := opts.capacity()
+	n, err := capacity[T](opts)
 	if err != nil {
 		return nil, err
 	}

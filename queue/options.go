@@ -46,12 +46,9 @@ type Options struct {
 	Backend Backend
 }
 
-// capacity validates o and returns the rounded capacity.
-func (o Options) capacity() (int, error) {
-	if o.Backend > BackendZenQ {
-		return 0, fmt.Errorf("queue: Options.Backend: unknown backend %d", uint8(o.Backend))
-	}
-	n, err := ring.Capacity(o.Capacity)
+// capacity returns the rounded capacity for values of type T.
+func capacity[T any](o Options) (int, error) {
+	n, err := ring.Capacity[T](o.Capacity)
 	if err != nil {
 		return 0, fmt.Errorf("queue: Options.Capacity: %w", err)
 	}
@@ -61,14 +58,20 @@ func (o Options) capacity() (int, error) {
 // New returns an empty queue with the backend that opts names. The error names
 // the field that is wrong; it is ErrUnavailable for ZenQ on Go 1.23 and later.
 func New[T any](opts Options) (Queue[T], error) {
+	var q Queue[T]
+	var err error
 	switch opts.Backend {
 	case BackendChan:
-		return NewChan[T](opts)
+		q, err = NewChan[T](opts)
 	case BackendZenQ:
-		return newZenQ[T](opts)
+		q, err = newZenQ[T](opts)
 	case BackendRing:
-		return NewRing[T](opts)
+		q, err = NewRing[T](opts)
+	default:
+		err = fmt.Errorf("queue: Options.Backend: unknown backend %d", uint8(opts.Backend))
 	}
-	_, err := opts.capacity()
-	return nil, err
+	if err != nil {
+		return nil, err // not an interface that holds a nil pointer
+	}
+	return q, nil
 }

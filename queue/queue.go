@@ -65,14 +65,14 @@ type Pusher[T any] interface {
 // be an allocation for each request; the queues of this package and
 // server.Server have it.
 type TimedPusher[T any] interface {
-	// PushTimed is Push; when expired delivers first it fails with
+	// PushTimed is Push; when it has received from expired it fails with
 	// context.DeadlineExceeded. A nil channel never delivers.
 	PushTimed(ctx context.Context, v T, expired <-chan time.Time) error
 }
 
 // TimedPopper is the consumers' side of TimedPusher.
 type TimedPopper[T any] interface {
-	// PopTimed is Pop; when expired delivers first it fails with
+	// PopTimed is Pop; when it has received from expired it fails with
 	// context.DeadlineExceeded. A nil channel never delivers.
 	PopTimed(ctx context.Context, expired <-chan time.Time) (T, error)
 }

@@ -23,8 +23,7 @@ var (
 
 // NewRing returns an empty ring. It ignores opts.Backend.
 func NewRing[T any](opts Options) (*Ring[T], error) {
-	opts.Backend = BackendRing
-	n, err := opts.capacity()
+	n, err := capacity[T](opts)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ type zenQ[T any] struct {
 }
 
 func newZenQ[T any](opts Options) (Queue[T], error) {
-	n, err := opts.capacity()
+	n, err := capacity[T](opts)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,8 @@ type Handler[Req, Resp any] interface {
 // Offloader is a Handler that chooses messages for Options.Pool.
 type Offloader[Req any] interface {
 	// Offload reports whether to handle this message on the pool. It is called
-	// under the same rules as the handler and must be quick.
+	// under the same rules as the handler, must be quick, and may be asked more
+	// than once about one message.
 	Offload(req Req) bool
 }
 
@@ -77,8 +78,8 @@ func (f Funcs[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) error {
 type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error)) func(context.Context, Req) (Resp, error)
 
 // Use returns a handler that sends requests through mw, the first outermost,
-// before they reach h. Commands go to h directly. What h is besides, an
-// Offloader, Starter or Stopper, the result is too. A nil handler or
+// before they reach h. Commands go to h directly. If h is an Offloader, a
+// Starter or a Stopper, a Server still treats it as one. A nil handler or
 // middleware panics.
 func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
 	if isNil(h) {

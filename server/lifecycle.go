@@ -39,11 +39,8 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 		s.launch(true)
 	}
 	s.mu.Unlock()
-	var ended error
-	select {
-	case <-s.done:
-	case <-ctx.Done():
-		ended = ctx.Err()
+	ended := s.wait(ctx)
+	if ended != nil {
 		s.abort()
 		<-s.done
 	}
@@ -60,8 +57,8 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // end, and Shutdown may be called again to wait further; once the server has
 // ended, Shutdown returns at once.
 //
-// Shutdown needs no Run: without one, it starts the handler if messages wait,
-// and has them handled. A handler must not call Shutdown without a ctx that
+// Shutdown needs no Run: without one, it starts the handler if messages wait
+// (over a backend other than the ring, in any case), and has them handled. A handler must not call Shutdown without a ctx that
 // ends: it waits for the handler.
 func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	need(ctx)
@@ -73,16 +70,25 @@ func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	s.launch(waiting > 0 || s.opts.Queue.Backend != queue.BackendRing)
 	ran := s.ran
 	s.mu.Unlock()
+	if err := s.wait(ctx); err != nil {
+		return fmt.Errorf("server %q: shutdown: %w (%s)", s.opts.Name, err, s.left())
+	}
+	return s.outcome(ran)
+}
+
+// wait waits for the server's end. The error is ctx's, if it ends first; when
+// the server has ended, ctx does not matter.
+func (s *Server[Req, Resp]) wait(ctx context.Context) error {
 	select {
-	case <-s.done: // even if ctx has ended too
-		return s.outcome(ran)
-	default:
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
 	}
 	select {
 	case <-s.done:
-		return s.outcome(ran)
-	case <-ctx.Done():
-		return fmt.Errorf("server %q: shutdown: %w (%s)", s.opts.Name, ctx.Err(), s.left())
+		return nil
+	default:
+		return ctx.Err()
 	}
 }
 

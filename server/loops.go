@@ -16,7 +16,7 @@ func (s *Server[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope
 		return err
 	}
 	if s.role != nil {
-		return s.role.pushTimed(ctx, e, expired)
+		return s.role.pushTimed(ctx, &e, expired)
 	}
 	// All queues of package queue have it.
 	timed := s.loops.(queue.TimedPusher[dispatcher.Envelope[Req, Resp]])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
@@ -33,45 +34,85 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 	j.envelope = *e
 	s.pending.Add(1)
 	s.offloading.Add(1)
+	taken := false // by the pool, or by the feeder
+	defer func() {
+		if !taken {
+			j.release()
+		}
+	}()
 	if !s.backlog.Owned() {
 		err := guard(func() error { return s.opts.Pool.TrySubmit(j) })
 		if err == nil {
+			taken = true
 			s.counters.Add(cOffloaded, 1)
 			return
 		}
 		if !errors.Is(err, queue.ErrFull) {
-			j.fail(err)
+			s.refused(e, s.poolError(err))
 			return
 		}
 	}
-	switch s.backlog.PushOwned(j) {
+	switch s.backlog.PushOwned(&j) {
 	case ring.Owner:
 		s.pending.Add(1)
 		go s.feed()
 	case ring.Full:
-		j.drop(ErrPoolFull)
+		s.refused(e, ErrPoolFull)
 		return
 	}
+	taken = true
 	s.counters.Add(cOffloaded, 1)
 }
 
 // feed hands the backlog to the pool and waits where the owner does not.
 func (s *Server[Req, Resp]) feed() {
-	defer s.pending.Done()
-	for {
+	released := false
+	defer func() {
+		if released {
+			s.pending.Done()
+		} else {
+			go s.feed() // a hook or the pool has ended this goroutine with Goexit
+		}
+	}()
+	for idle := 0; ; idle++ {
 		j, st := s.backlog.TryPop()
 		switch st {
 		case ring.OK:
-			if s.dropped(&j.envelope) {
-				j.release()
-			} else if err := guard(func() error { return s.opts.Pool.Submit(s.token, j) }); err != nil {
-				j.fail(err)
-			}
+			idle = 0
+			j.feed()
+			continue
 		case ring.Empty:
-			if s.backlog.Release() == ring.OK {
+			if released = s.backlog.Release() == ring.OK; released {
 				return
 			}
 		}
+		atomic.Relax(idle)
+	}
+}
+
+// feed hands j to the pool, or gives it an outcome.
+func (j *job[Req, Resp]) feed() {
+	s := j.server
+	taken, answered := false, false
+	defer func() {
+		if !taken {
+			j.release()
+		}
+	}()
+	defer func() {
+		if !taken && !answered { // the pool called Goexit
+			s.lost(&j.envelope, ErrGoexit)
+		}
+	}()
+	answered = true // by dropped, whatever its hook does
+	if s.dropped(&j.envelope) {
+		return
+	}
+	answered = false
+	err := guard(func() error { return s.opts.Pool.Submit(s.token, j) })
+	if taken = err == nil; !taken {
+		answered = true
+		s.refused(&j.envelope, s.poolError(err))
 	}
 }
 
@@ -92,20 +133,12 @@ func (j *job[Req, Resp]) Run() {
 	returned = true
 }
 
-// fail answers a message that the pool refused for good.
-func (j *job[Req, Resp]) fail(err error) {
-	if j.server.aborting.Load() {
-		err = ErrServerClosed // Close ended the wait for the pool
-	} else {
-		err = fmt.Errorf("server: offload: %w", err)
+// poolError is the outcome of a message that the pool refused for good.
+func (s *Server[Req, Resp]) poolError(err error) error {
+	if s.aborting.Load() {
+		return ErrServerClosed // Close ended the wait for the pool
 	}
-	j.drop(err)
-}
-
-func (j *job[Req, Resp]) drop(err error) {
-	s, e := j.server, &j.envelope
-	s.refused(e, err)
-	j.release()
+	return fmt.Errorf("server: offload: %w", err)
 }
 
 // release recycles j. Nobody may touch it, or the server on its behalf, after.

@@ -45,9 +45,9 @@ const (
 // apart by queue.ErrFull and queue.ErrClosed, with errors.Is.
 type Executor interface {
 	// Submit has t run, and blocks while there is no room for it, until ctx
-	// ends. After nil, t must be run once.
+	// ends. After nil, t must be run once, on another goroutine.
 	Submit(ctx context.Context, t Task) error
-	// TrySubmit is Submit that does not block.
+	// TrySubmit is Submit that does not block: the server waits for it.
 	TrySubmit(t Task) error
 }
 
@@ -83,8 +83,8 @@ type Options struct {
 	CallerRuns CallerRuns
 
 	// SlowHandler is how long messages may wait behind one handler call before
-	// that is logged, once for the call. 0 means DefaultSlowHandler; negative:
-	// never.
+	// that is logged, once for the call; the watch is up to a quarter late. 0
+	// means DefaultSlowHandler; negative: never.
 	SlowHandler time.Duration
 
 	// Logger gets what there is nobody else to tell: failed commands, slow

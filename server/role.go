@@ -48,7 +48,7 @@ func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req,
 	return r
 }
 
-func (r *roleEngine[Req, Resp]) tryPush(e dispatcher.Envelope[Req, Resp]) error {
+func (r *roleEngine[Req, Resp]) tryPush(e *dispatcher.Envelope[Req, Resp]) error {
 	switch r.ring.PushOwned(e) {
 	case ring.Owner:
 		r.wake.Give()
@@ -62,7 +62,7 @@ func (r *roleEngine[Req, Resp]) tryPush(e dispatcher.Envelope[Req, Resp]) error 
 	return ErrServerClosed
 }
 
-func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
+func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
 	if err := r.tryPush(e); err != queue.ErrFull {
 		return err
 	}
@@ -92,7 +92,7 @@ func (r *roleEngine[Req, Resp]) pushBatch(ctx context.Context, es []dispatcher.E
 		case n > 0:
 			r.server.watch.behind()
 		default:
-			if err := r.pushTimed(ctx, es[done], nil); err != nil {
+			if err := r.pushTimed(ctx, &es[done], nil); err != nil {
 				return done, err
 			}
 			done++
@@ -130,7 +130,11 @@ func (r *roleEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Re
 	returned := false
 	defer func() {
 		if !returned {
-			err = s.unwound(recover())
+			// If it was Offload that panicked, the request is queued, and has
+			// its outcome there.
+			if v := recover(); ran {
+				err = s.unwound(v)
+			}
 		}
 		r.leave()
 	}()
@@ -177,13 +181,15 @@ func (r *roleEngine[Req, Resp]) help() {
 		}
 	}()
 	start := time.Now()
+	var e dispatcher.Envelope[Req, Resp]
 	for n := 1; n <= r.server.opts.Batch; n++ {
-		e, s := r.ring.TryPop()
-		switch s {
+		switch r.ring.PopInto(&e) {
 		case ring.OK:
 			r.space.Wake()
 			r.server.handle(&e)
-			if (n%8 == 0 || !r.pace.isFast()) && time.Since(start) > helpTime {
+			// A clock read costs as much as a fast request; commands are not
+			// sampled, and may be slow.
+			if (n%8 == 0 || !e.IsRequest() || !r.pace.isFast()) && time.Since(start) > helpTime {
 				return
 			}
 			continue
@@ -215,8 +221,9 @@ func (r *roleEngine[Req, Resp]) serve() {
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
 	idle := 0
+	var e dispatcher.Envelope[Req, Resp]
 	for {
-		e, s := r.ring.TryPop()
+		s := r.ring.PopInto(&e)
 		if s == ring.OK {
 			idle = 0
 			r.space.Wake()

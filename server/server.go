@@ -98,7 +98,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		}
 		capacity = s.loops.Cap()
 	} else {
-		if capacity, err = ring.Capacity(opts.Queue.Capacity); err != nil {
+		if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](opts.Queue.Capacity); err != nil {
 			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)
 		}
 		s.role = newRole(s, capacity)
@@ -120,7 +120,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 // queue.ErrFull or ErrServerClosed.
 func (s *Server[Req, Resp]) TryPush(e dispatcher.Envelope[Req, Resp]) error {
 	if s.role != nil {
-		return s.role.tryPush(e)
+		return s.role.tryPush(&e)
 	}
 	return s.pushed(s.loops.TryPush(e))
 }

@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
+// looks is how often the watch looks in each limit.
+const looks = 4
+
 // watch notices a handler call that others have waited behind for long.
 //
 // Nobody reads a clock for it: a message that is queued behind an owner starts
-// a timer, unless it runs. When the timer fires and the queue has moved on,
-// all is well; when the head is still where it was and messages wait, one call
-// has held them up for the whole time.
+// a timer, unless it runs. The timer looks a few times in each limit. If the
+// queue has moved on, all is well; when the head has stood still for as many
+// looks as make the limit, and messages wait, one call has held them up.
 type watch struct {
 	limit    time.Duration
 	logger   *slog.Logger
@@ -22,8 +25,8 @@ type watch struct {
 
 	mu     sync.Mutex
 	timer  *time.Timer // nil: never used
-	popped uint64      // when the timer was started
-	logged bool        // the call at popped
+	popped uint64      // at the last look
+	still  int         // looks in a row that found it so
 	ended  bool
 }
 
@@ -45,11 +48,11 @@ func (w *watch) start() {
 		return
 	}
 	w.popped, _ = w.progress()
-	w.logged = false
+	w.still = 0
 	if w.timer == nil {
-		w.timer = time.AfterFunc(w.limit, w.look)
+		w.timer = time.AfterFunc(w.limit/looks, w.look)
 	} else {
-		w.timer.Reset(w.limit)
+		w.timer.Reset(w.limit / looks)
 	}
 }
 
@@ -64,18 +67,18 @@ func (w *watch) look() {
 		// A push from here on starts the timer again. One that came between the
 		// look and this store did not, so look once more.
 		w.running.Store(false)
-		if popped, waiting = w.progress(); waiting == 0 || !w.running.CompareAndSwap(false, true) {
+		if popped, waiting = w.progress(); waiting == 0 {
 			return
 		}
+		w.running.Store(true)
 	}
 	if popped != w.popped {
-		w.popped, w.logged = popped, false
-	} else if !w.logged {
-		w.logged = true
+		w.popped, w.still = popped, 0
+	} else if w.still++; w.still == looks {
 		w.logger.Warn("server: a handler call holds up the queue; does it wait for its own server?",
 			"for", w.limit, "waiting", waiting)
 	}
-	w.timer.Reset(w.limit)
+	w.timer.Reset(w.limit / looks)
 }
 
 func (w *watch) stop() {

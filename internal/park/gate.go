@@ -67,7 +67,6 @@ type waiter struct {
 	token      Token
 	next, prev *waiter
 	listed     bool // under the gate's lock; false: this waiter holds the baton
-	took       bool // the waiter's own: it has taken the token that came with the baton
 }
 
 // Until sleeps until try returns true (Woken), or until one of the channels
@@ -82,7 +81,6 @@ func (g *Gate) Until(try, more func() bool, done, also <-chan struct{}, expired 
 		if reason != Woken {
 			break
 		}
-		w.took = true
 		g.again(w)
 	}
 	g.leave(w)
@@ -119,7 +117,6 @@ func (g *Gate) enter() *waiter {
 // baton is given back.
 func (g *Gate) again(w *waiter) {
 	g.mu.Lock()
-	w.took = false
 	w.listed = true
 	if w.next = g.first; w.next != nil {
 		w.next.prev = w
@@ -143,10 +140,9 @@ func (g *Gate) leave(w *waiter) {
 	}
 	g.rearm()
 	g.mu.Unlock()
-	if woken && !w.took {
-		w.token.Take() // it is on its way: the waker is between two statements
+	if woken {
+		w.token.Take() // it is there, or the waker is between two statements
 	}
-	w.took = false
 	if g.Pool != nil {
 		g.Pool.Put(w)
 	}

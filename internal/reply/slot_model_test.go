@@ -172,7 +172,7 @@ func (s *served) inline() {
 
 func (s *served) push(id int) func(gen uint64) {
 	return func(gen uint64) {
-		switch s.ring.PushOwned(message{id, s.slot, gen}) {
+		switch s.ring.PushOwned(&message{id, s.slot, gen}) {
 		case ring.Owner:
 			s.wake.Give()
 		case ring.Closed:

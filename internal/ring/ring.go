@@ -62,6 +62,8 @@ package ring
 
 import (
 	"fmt"
+	"math"
+	"unsafe"
 
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/pad"
@@ -113,7 +115,8 @@ type Ring[T any] struct {
 // Capacity returns the capacity of a ring that was asked for n cells: the next
 // power of two, at least 2, since with one cell "published" and "free in the
 // next lap" would be the same sequence number but for a flag.
-func Capacity(n int) (int, error) {
+// It is an error if so many cells of type T are more than can be addressed.
+func Capacity[T any](n int) (int, error) {
 	switch {
 	case n < 0:
 		return 0, fmt.Errorf("%d is negative", n)
@@ -125,6 +128,11 @@ func Capacity(n int) (int, error) {
 	c := 2
 	for c < n {
 		c <<= 1
+	}
+	// The runtime's own limit is 2^47 bytes, or what 32 bits can count.
+	const limit = min(math.MaxInt, 1<<47)
+	if size := uint64(unsafe.Sizeof(cell[T]{})); uint64(c) > limit/size {
+		return 0, fmt.Errorf("%d is too many: each takes %d bytes", n, size)
 	}
 	return c, nil
 }
@@ -151,9 +159,11 @@ func (r *Ring[T]) cell(p uint64) *cell[T] { return &r.cells[(p/step)&r.mask] }
 
 // TryPush queues v: OK, Full or Closed. It waits out a consumer that is in the
 // middle of freeing the cell.
-func (r *Ring[T]) TryPush(v T) Status { return r.push(v, 0) }
+func (r *Ring[T]) TryPush(v T) Status { return r.push(&v, 0) }
 
-func (r *Ring[T]) push(v T, role uint64) Status {
+// push copies *v; the values of a server's ring are as large as a cache line,
+// and each copy on the way counts.
+func (r *Ring[T]) push(v *T, role uint64) Status {
 	for i := 0; ; i++ {
 		t := r.tail.Load()
 		if t&closed != 0 {
@@ -166,7 +176,7 @@ func (r *Ring[T]) push(v T, role uint64) Status {
 				i = 0 // somebody else's claim went through: the ring makes progress
 				continue
 			}
-			c.val = v
+			c.val = *v
 			c.seq.Store(p + 1)
 			if role != 0 && t&owned == 0 {
 				return Owner
@@ -233,24 +243,31 @@ func (r *Ring[T]) pushBatch(vs []T, role uint64) (int, Status) {
 // TryPop takes the oldest value: OK, Empty, Busy, or Closed once the ring is
 // closed and drained. The cell keeps nothing of the value.
 func (r *Ring[T]) TryPop() (v T, s Status) {
+	s = r.PopInto(&v)
+	return v, s
+}
+
+// PopInto is TryPop that writes the value to *v, and only if it has one.
+func (r *Ring[T]) PopInto(v *T) Status {
 	for {
 		h := r.head.Load()
 		c := r.cell(h)
 		if c.seq.Load() == h+1 {
 			if r.head.CompareAndSwap(h, h+step) {
-				return r.take(c, h), OK
+				r.take(c, h, v)
+				return OK
 			}
 			continue
 		}
 		t := r.tail.Load()
 		if t&^flags == h {
 			if t&closed != 0 {
-				return v, Closed
+				return Closed
 			}
-			return v, Empty
+			return Empty
 		}
 		if r.head.Load() == h {
-			return v, Busy
+			return Busy
 		}
 	}
 }
@@ -274,7 +291,7 @@ func (r *Ring[T]) PopBatch(dst []T) (int, Status) {
 			}
 			for i := range dst[:n] {
 				p := h + uint64(i)*step
-				dst[i] = r.take(r.cell(p), p)
+				r.take(r.cell(p), p, &dst[i])
 			}
 			return n, OK
 		}
@@ -296,12 +313,11 @@ func (r *Ring[T]) PopBatch(dst []T) (int, Status) {
 
 // take moves the value out of a cell that the caller has claimed at position p
 // and hands the cell to the next lap.
-func (r *Ring[T]) take(c *cell[T], p uint64) T {
-	v := c.val
+func (r *Ring[T]) take(c *cell[T], p uint64, v *T) {
+	*v = c.val
 	var zero T
 	c.val = zero // nothing popped is kept alive
 	c.seq.Store(p + r.lap)
-	return v
 }
 
 // HasRoom reports whether a push now would not answer Full.

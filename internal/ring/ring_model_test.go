@@ -71,7 +71,7 @@ func newServed(capacity int) *served {
 func (s *served) push(vs ...int) {
 	for _, v := range vs {
 		for i := 0; ; i++ {
-			switch s.ring.PushOwned(v) {
+			switch s.ring.PushOwned(&v) {
 			case Owner:
 				s.accepted[v] = true
 				s.wake.Give()

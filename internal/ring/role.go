@@ -48,9 +48,9 @@ func (r *Ring[T]) TryOwn() bool {
 // Owned reports whether somebody has the role.
 func (r *Ring[T]) Owned() bool { return r.tail.Load()&owned != 0 }
 
-// PushOwned is TryPush for a ring whose consumer is its owner: if the ring was
-// idle it answers Owner, and the caller has the role and one value to handle.
-func (r *Ring[T]) PushOwned(v T) Status { return r.push(v, owned) }
+// PushOwned is TryPush of *v for a ring whose consumer is its owner: if the ring
+// was idle it answers Owner, and the caller has the role and one value to handle.
+func (r *Ring[T]) PushOwned(v *T) Status { return r.push(v, owned) }
 
 // PushBatchOwned is PushBatch for a ring whose consumer is its owner. Owner
 // comes before Full and OK: compare the length.

@@ -1,0 +1,168 @@
+// Package testx has what the tests of several packages share: they wait for
+// goroutines to end or to sleep, and never for time to pass.
+package testx
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// hang is how long a test waits for what must happen. It is no measurement:
+// a correct program is orders of magnitude faster on any machine.
+const hang = 30 * time.Second
+
+// Recv returns what c delivers. If nothing comes, the test fails with the stacks
+// of all goroutines: what it waits for is lost.
+func Recv[T any](tb testing.TB, c <-chan T) T {
+	tb.Helper()
+	timer := time.NewTimer(hang)
+	defer timer.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-timer.C:
+		tb.Fatalf("hangs:\n%s", stacks())
+		panic("unreachable")
+	}
+}
+
+// Join runs each of fs on a goroutine of its own and returns when all have
+// ended. They must not call tb.FailNow, as package require does.
+func Join(tb testing.TB, fs ...func()) {
+	tb.Helper()
+	var wg sync.WaitGroup
+	wg.Add(len(fs))
+	for _, f := range fs {
+		go func() {
+			defer wg.Done()
+			f()
+		}()
+	}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	Recv(tb, done)
+}
+
+// AtOnce is Join for what should happen at the same moment, give or take some
+// tens of nanoseconds: which order they take is left to chance.
+func AtOnce(tb testing.TB, fs ...func()) {
+	tb.Helper()
+	var ready atomic.Int32
+	Join(tb, Times(len(fs), func(i int) {
+		for ready.Add(1); int(ready.Load()) < len(fs); {
+			runtime.Gosched()
+		}
+		for spin := rand.Intn(200); spin > 0; spin-- {
+			ready.Load()
+		}
+		fs[i]()
+	})...)
+}
+
+// Times returns f n times, for Join: f(0), f(1) and so on.
+func Times(n int, f func(i int)) []func() {
+	fs := make([]func(), n)
+	for i := range fs {
+		fs[i] = func() { f(i) }
+	}
+	return fs
+}
+
+// Park runs f on a goroutine of its own and returns when that goroutine sleeps
+// in a channel operation. It fails the test if f returns instead. The channel
+// delivers what f returns in the end.
+func Park[T any](tb testing.TB, f func() T) <-chan T {
+	tb.Helper()
+	id := make(chan int, 1)
+	result := make(chan T, 1)
+	go func() {
+		id <- self()
+		result <- f()
+	}()
+	g := Recv(tb, id)
+	for deadline := time.Now().Add(hang); !sleeps(g); runtime.Gosched() {
+		if len(result) > 0 {
+			tb.Fatalf("returned %v and did not block", <-result)
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("goroutine %d neither sleeps nor returns:\n%s", g, stacks())
+		}
+	}
+	return result
+}
+
+// goroutine is one block of a dump, "goroutine 7 [select, 2 minutes]:" and what
+// follows.
+type goroutine struct {
+	id   int
+	top  string // the function it is in
+	text string
+}
+
+var (
+	dumping sync.Mutex
+	dump    = make([]byte, 1<<16)
+)
+
+// stacks returns the stacks of all goroutines.
+func stacks() string {
+	dumping.Lock()
+	defer dumping.Unlock()
+	return string(fillDump())
+}
+
+// fillDump dumps all goroutines into dump, whose lock the caller holds.
+func fillDump() []byte {
+	for {
+		if n := runtime.Stack(dump, true); n < len(dump) {
+			return dump[:n]
+		}
+		dump = make([]byte, 2*len(dump))
+	}
+}
+
+func parse(dump string) []goroutine {
+	var gs []goroutine
+	for _, text := range strings.Split(strings.TrimSpace(dump), "\n\n") {
+		g := goroutine{text: text}
+		if _, err := fmt.Sscanf(text, "goroutine %d ", &g.id); err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(text, "\n")
+		g.top, _, _ = strings.Cut(rest, "\n")
+		if i := strings.LastIndexByte(g.top, '('); i > 0 {
+			g.top = g.top[:i]
+		}
+		gs = append(gs, g)
+	}
+	return gs
+}
+
+// self returns the id of the calling goroutine.
+func self() int {
+	buf := make([]byte, 4096)
+	return parse(string(buf[:runtime.Stack(buf, false)]))[0].id
+}
+
+// sleeps reports whether a goroutine is in a channel operation.
+func sleeps(id int) bool {
+	dumping.Lock()
+	defer dumping.Unlock()
+	_, block, _ := bytes.Cut(fillDump(), []byte(fmt.Sprintf("goroutine %d [", id)))
+	for _, state := range []string{"select", "chan receive", "chan send"} {
+		if bytes.HasPrefix(block, []byte(state)) {
+			return true
+		}
+	}
+	return false
+}

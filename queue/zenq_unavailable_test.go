@@ -1,0 +1,23 @@
+//go:build go1.23
+
+package queue_test
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// haveZenQ says that ZenQ takes part in the suite.
+const haveZenQ = false
+
+func TestZenQUnavailable(t *testing.T) {
+	q, err := queue.New[int](queue.Options{Backend: queue.BackendZenQ})
+	assert.True(t, q == nil)
+	assert.ErrorIs(t, err, queue.ErrUnavailable)
+	assert.ErrorContains(t, err, "ZenQ")
+	assert.ErrorContains(t, err, runtime.Version(), "it says why")
+}
