@@ -12,14 +12,16 @@ import (
 // hire starts a worker if there is one too few: a task waits, no worker is idle
 // and fewer than the limit run. It reports whether it did.
 //
-// A task never waits for longer than it must. Every push is followed by hire,
-// which reads wanting. If it is not set because a worker is idle, that worker
-// has not yet given up being idle; when it does, in next, it sets wanting if it
-// must and calls hire in its turn, which sees the task. If it is not set because
-// as many run as may, each of them looks at the queue again before it ends, and
-// hires after it has ended. So either the push is seen, or wanting is.
+// A task never waits for longer than it must. hire is called after every push,
+// and by every worker that has taken a task, before it is busy with it, and so
+// once more for each task that is left. It reads wanting. If a push finds it
+// not set because a worker is idle, that worker has not yet given up being
+// idle; when it does, in next, it sets wanting if it must, and then looks at
+// the queue, or calls hire, and sees the task. If it is not set because as many
+// run as may, each of them looks at the queue again before it ends, and hires
+// after it has ended.
 func (p *Pool) hire() bool {
-	if !p.wanting.Load() {
+	if !p.wanting.Load() || p.tasks.Len() == 0 {
 		return false
 	}
 	p.mu.Lock()
@@ -88,6 +90,7 @@ func (p *Pool) work() {
 				return
 			}
 		}
+		p.hire()
 		p.run(t)
 		if p.surplus() {
 			ended = true
@@ -119,13 +122,6 @@ func (p *Pool) next(timer *park.Timer) (t Task, ok bool) {
 		}
 	}
 	p.changed()
-	if p.wanting.Load() && p.tasks.Len() > 0 {
-		// For the same reason: there is more than this one task, and this
-		// goroutine is about to be busy with it.
-		p.mu.Unlock()
-		p.hire()
-		p.mu.Lock()
-	}
 	for p.busy >= p.limit {
 		p.room.Wait() // Resize has left too many workers, and this is one of them
 	}

@@ -11,7 +11,11 @@ import (
 // send: they get ErrClosed instead of a panic, and nothing accepted is lost.
 // Use NewChan. A Chan must not be copied.
 type Chan[T any] struct {
-	ch     chan T
+	// The channel carries pointers to recycled boxes, since the elements of a
+	// channel have at most 64 KiB and a T may have more. There is a box for
+	// each place from the start; pushes that block hold further ones.
+	ch     chan *T
+	boxes  chan *T
 	closed chan struct{} // ends the sends that block
 
 	// pushers counts the pushes under way, times 2; bit 0 says that Close was
@@ -36,7 +40,34 @@ func NewChan[T any](opts Options) (*Chan[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chan[T]{ch: make(chan T, n), closed: make(chan struct{})}, nil
+	q := &Chan[T]{ch: make(chan *T, n), boxes: make(chan *T, 2*n), closed: make(chan struct{})}
+	slab := make([]T, n)
+	for i := range slab {
+		q.boxes <- &slab[i]
+	}
+	return q, nil
+}
+
+func (q *Chan[T]) box(v T) *T {
+	var b *T
+	select {
+	case b = <-q.boxes:
+	default:
+		b = new(T)
+	}
+	*b = v
+	return b
+}
+
+func (q *Chan[T]) unbox(b *T) T {
+	v := *b
+	var zero T
+	*b = zero // nothing popped is kept alive
+	select {
+	case q.boxes <- b:
+	default:
+	}
+	return v
 }
 
 // enter lets a push in; if the queue is closed it has already left again.
@@ -60,11 +91,13 @@ func (q *Chan[T]) TryPush(v T) error {
 		return ErrClosed
 	}
 	defer q.leave()
+	b := q.box(v)
 	select {
-	case q.ch <- v:
+	case q.ch <- b:
 		q.pushed.Add(1)
 		return nil
 	default:
+		q.unbox(b)
 		return ErrFull
 	}
 }
@@ -82,17 +115,21 @@ func (q *Chan[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 		return ErrClosed
 	}
 	defer q.leave()
+	b := q.box(v)
+	var err error
 	select {
-	case q.ch <- v:
+	case q.ch <- b:
 		q.pushed.Add(1)
 		return nil
 	case <-q.closed:
-		return ErrClosed
+		err = ErrClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	case <-expired:
-		return context.DeadlineExceeded
+		err = context.DeadlineExceeded
 	}
+	q.unbox(b)
+	return err
 }
 
 // PushBatch queues the values of vs one after the other, as Push does.
@@ -111,10 +148,13 @@ func (q *Chan[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 // TryPop takes the oldest value without blocking.
 func (q *Chan[T]) TryPop() (v T, ok bool) {
 	select {
-	case v, ok = <-q.ch:
+	case b, ok := <-q.ch:
+		if ok {
+			return q.unbox(b), true
+		}
 	default:
 	}
-	return v, ok
+	return v, false
 }
 
 // Pop takes the oldest value and blocks while there is none, until ctx ends.
@@ -126,18 +166,17 @@ func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, 
 	if err := ended(ctx); err != nil {
 		return v, err
 	}
-	var ok bool
 	select {
-	case v, ok = <-q.ch:
+	case b, ok := <-q.ch:
 		if !ok {
-			err = ErrClosed
+			return v, ErrClosed
 		}
+		return q.unbox(b), nil
 	case <-ctx.Done():
-		err = ctx.Err()
+		return v, ctx.Err()
 	case <-expired:
-		err = context.DeadlineExceeded
+		return v, context.DeadlineExceeded
 	}
-	return v, err
 }
 
 // PopBatch waits for one value as Pop does and takes up to len(dst) that are

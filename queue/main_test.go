@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -18,7 +19,8 @@ import (
 func TestMain(m *testing.M) {
 	// On Go 1.22 each ZenQ has a goroutine that nobody can end: it sleeps until
 	// somebody selects among ZenQs, which we never do.
-	testx.Main(m, "github.com/alphadose/zenq/v2.(*ZenQ[...]).selectSender")
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/alphadose/zenq/v2.(*ZenQ[...]).selectSender"))
 }
 
 // bg is the context of what is not to be cancelled.

@@ -55,6 +55,13 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+// So many large values that no machine can address them are an error, too.
+func TestTooManyLargeValues(t *testing.T) {
+	q, err := queue.NewRing[[1 << 20]byte](queue.Options{Capacity: queue.MaxCapacity})
+	assert.ErrorContains(t, err, "queue: Options.Capacity: 1073741824 is too many")
+	assert.Nil(t, q)
+}
+
 // The concrete constructors ignore the backend and mind the rest.
 func TestConcrete(t *testing.T) {
 	for _, b := range []queue.Backend{queue.BackendRing, queue.BackendChan, queue.BackendZenQ, 9} {

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,7 +117,7 @@ func TestLenIsPossible(t *testing.T) {
 		push := func(i int) error { return q.Push(bg, i) }
 		pop := func(int) error { _, err := q.Pop(bg); return err }
 		testx.Join(t, work(push), work(push), work(pop), work(pop), func() {
-			for working.Load() > 0 {
+			for ; working.Load() > 0; runtime.Gosched() {
 				if k := q.Len(); k < 0 || k > q.Cap() {
 					t.Errorf("Len is %d of %d", k, q.Cap())
 					return

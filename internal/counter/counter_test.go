@@ -6,11 +6,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/sparkpipe/sparkpipe/internal/testx"
 )
 
-func TestMain(m *testing.M) { testx.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestSet(t *testing.T) {
 	var s Set

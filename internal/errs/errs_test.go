@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"go.uber.org/goleak"
 
 	"github.com/sparkpipe/sparkpipe/internal/errs"
-	"github.com/sparkpipe/sparkpipe/internal/testx"
 )
 
-func TestMain(m *testing.M) { testx.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	errRoot   = errors.New("root")

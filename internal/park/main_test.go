@@ -5,7 +5,7 @@ package park
 import (
 	"testing"
 
-	"github.com/sparkpipe/sparkpipe/internal/testx"
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { testx.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -5,10 +5,10 @@ package ring
 import (
 	"testing"
 
-	"github.com/sparkpipe/sparkpipe/internal/testx"
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { testx.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // starts are first positions from which a ring soon meets an edge: of 32 bits,
 // of the sign bit, and of uint64, since positions are in steps of 4.

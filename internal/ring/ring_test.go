@@ -5,6 +5,7 @@ package ring
 import (
 	"fmt"
 	"math/rand"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,8 +26,8 @@ func TestCapacity(t *testing.T) {
 		{n: 1000, want: 1024},
 		{n: 1024, want: 1024},
 		{n: 1025, want: 2048},
-		{n: MaxCapacity - 1, want: MaxCapacity},
-		{n: MaxCapacity, want: MaxCapacity},
+		{n: 1<<26 - 1, want: 1 << 26},
+		{n: 1 << 26, want: 1 << 26},
 		{n: MaxCapacity + 1, err: "1073741825 is above 1073741824"},
 		{n: -1, err: "-1 is negative"},
 	} {
@@ -39,6 +40,23 @@ func TestCapacity(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)
 		})
+	}
+}
+
+// More cells than can be addressed are an error and not a panic, on 32 bits as on
+// 64.
+func TestCapacityOfLargeCells(t *testing.T) {
+	_, err := Capacity[[1 << 20]byte](MaxCapacity)
+	assert.ErrorContains(t, err, "1073741824 is too many: each takes 10485") // and the sequence word
+	_, err = Capacity[[1 << 20]byte](1000)
+	assert.NoError(t, err)
+
+	n, err := Capacity[struct{}](MaxCapacity - 1)
+	if strconv.IntSize == 32 {
+		assert.EqualError(t, err, "1073741823 is too many: each takes 16 bytes")
+	} else {
+		assert.NoError(t, err)
+		assert.Equal(t, MaxCapacity, n)
 	}
 }
 
@@ -132,6 +150,23 @@ func TestBatches(t *testing.T) {
 			}
 		})
 	}
+}
+
+// PopInto writes only what it pops: the caller's variable may hold something.
+func TestPopInto(t *testing.T) {
+	r := New[int](2, 0)
+	v := 7
+	assert.Equal(t, Empty, r.PopInto(&v))
+	p := r.tail.Add(step) - step
+	assert.Equal(t, Busy, r.PopInto(&v))
+	assert.Equal(t, 7, v)
+	r.cell(p).val = 8
+	r.cell(p).seq.Store(p + 1)
+	assert.Equal(t, OK, r.PopInto(&v))
+	assert.Equal(t, 8, v)
+	r.Close()
+	assert.Equal(t, Closed, r.PopInto(&v))
+	assert.Equal(t, 8, v)
 }
 
 func TestEmptyBatches(t *testing.T) {

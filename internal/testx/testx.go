@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,14 +100,6 @@ func Park[T any](tb testing.TB, f func() T) <-chan T {
 	return result
 }
 
-// goroutine is one block of a dump, "goroutine 7 [select, 2 minutes]:" and what
-// follows.
-type goroutine struct {
-	id   int
-	top  string // the function it is in
-	text string
-}
-
 var (
 	dumping sync.Mutex
 	dump    = make([]byte, 1<<16)
@@ -131,30 +122,19 @@ func fillDump() []byte {
 	}
 }
 
-func parse(dump string) []goroutine {
-	var gs []goroutine
-	for _, text := range strings.Split(strings.TrimSpace(dump), "\n\n") {
-		g := goroutine{text: text}
-		if _, err := fmt.Sscanf(text, "goroutine %d ", &g.id); err != nil {
-			continue
-		}
-		_, rest, _ := strings.Cut(text, "\n")
-		g.top, _, _ = strings.Cut(rest, "\n")
-		if i := strings.LastIndexByte(g.top, '('); i > 0 {
-			g.top = g.top[:i]
-		}
-		gs = append(gs, g)
+// self returns the id of the calling goroutine, whose dump begins with
+// "goroutine 7 [running]:".
+func self() (id int) {
+	buf := make([]byte, 64)
+	buf = buf[:runtime.Stack(buf, false)]
+	if _, err := fmt.Sscanf(string(buf), "goroutine %d ", &id); err != nil {
+		panic(err)
 	}
-	return gs
+	return id
 }
 
-// self returns the id of the calling goroutine.
-func self() int {
-	buf := make([]byte, 4096)
-	return parse(string(buf[:runtime.Stack(buf, false)]))[0].id
-}
-
-// sleeps reports whether a goroutine is in a channel operation.
+// sleeps reports whether a goroutine is in a channel operation: its dump begins
+// with "goroutine 7 [select]:", or "goroutine 7 [chan receive, 2 minutes]:".
 func sleeps(id int) bool {
 	dumping.Lock()
 	defer dumping.Unlock()

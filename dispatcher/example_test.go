@@ -1,0 +1,131 @@
+package dispatcher_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/queue"
+)
+
+// double serves a queue of envelopes by hand; package server does it for you.
+func double(q *queue.Ring[dispatcher.Envelope[int, int]]) {
+	for {
+		e, err := q.Pop(context.Background())
+		if err != nil {
+			return // closed and drained
+		}
+		if e.IsRequest() && !e.Abandoned() {
+			e.Reply(2*e.Message(), nil)
+		}
+	}
+}
+
+// A dispatcher over a queue of one's own.
+func Example() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer q.Close()
+	go double(q)
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.Request(context.Background(), 21))
+	// Output: 42 <nil>
+}
+
+// With Reject, a sender is refused where it would wait, and told why.
+func ExampleReject() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{Capacity: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{Overflow: dispatcher.Reject})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	for i := 0; i < 3; i++ {
+		err = d.Send(ctx, i)
+	}
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, dispatcher.ErrOverloaded), errors.Is(err, dispatcher.ErrQueueFull))
+	// Output:
+	// dispatcher: queue full
+	// true true
+}
+
+// Several requests under way at once.
+func ExampleDispatcher_Go() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer q.Close()
+	go double(q)
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	var calls []*dispatcher.Call[int]
+	for i := 1; i <= 3; i++ {
+		call, err := d.Go(ctx, i)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		calls = append(calls, call)
+	}
+	for _, call := range calls {
+		fmt.Println(call.Wait(ctx))
+	}
+	// Output:
+	// 2 <nil>
+	// 4 <nil>
+	// 6 <nil>
+}
+
+// Many requests in one call: out[i] answers reqs[i].
+func ExampleDispatcher_RequestAll() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer q.Close()
+	go double(q)
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	reqs := []int{1, 2, 3}
+	out := make([]dispatcher.Result[int], len(reqs))
+	fmt.Println(d.RequestAll(context.Background(), reqs, out))
+	fmt.Println(out)
+	// Output:
+	// <nil>
+	// [{2 <nil>} {4 <nil>} {6 <nil>}]
+}
+
+func ExampleAs() {
+	var reply any = []uint32{1, 2}
+	data, err := dispatcher.As[[]uint32](reply, nil)
+	fmt.Println(data, err)
+	_, err = dispatcher.As[string](reply, nil)
+	fmt.Println(err)
+	// Output:
+	// [1 2] <nil>
+	// dispatcher: unexpected response type: want string, got []uint32
+}

@@ -1,0 +1,262 @@
+package dispatcher_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
+)
+
+func TestCall(t *testing.T) {
+	q := newRing(t, 4)
+	d := newDispatcher(t, q, dispatcher.Options{})
+	c, err := d.Go(bg, 5)
+	require.NoError(t, err)
+	require.False(t, c.Ready())
+	ended, cancel := context.WithCancel(bg)
+	cancel()
+	_, err = c.Wait(ended) // abandons the wait and not the call
+	require.Equal(t, context.Canceled, err)
+	require.False(t, c.Ready())
+	require.Equal(t, 1, d.Stats().InFlight)
+
+	var waits []<-chan error
+	for i := 0; i < 5; i++ {
+		waits = append(waits, testx.Park(t, func() error {
+			n, err := c.Wait(bg)
+			if n != -5 {
+				return errTest
+			}
+			return err
+		}))
+	}
+	e, _ := q.TryPop()
+	require.True(t, answer(e))
+	require.False(t, e.Reply(9, nil))
+	for _, w := range waits {
+		require.NoError(t, <-w)
+	}
+	require.True(t, c.Ready())
+	n, err := c.Wait(ended) // it is there: no wait, no end of it
+	require.NoError(t, err)
+	require.Equal(t, -5, n)
+	require.Zero(t, d.Stats().InFlight)
+}
+
+// The call's own ctx and Timeout end the call.
+func TestCallEnds(t *testing.T) {
+	q := newRing(t, 4)
+	ctx, cancel := context.WithCancel(bg)
+	c, err := newDispatcher(t, q, dispatcher.Options{}).Go(ctx, 5)
+	require.NoError(t, err)
+	wait := testx.Park(t, func() error { _, err := c.Wait(bg); return err })
+	cancel()
+	require.Equal(t, context.Canceled, <-wait)
+	e, _ := q.TryPop()
+	require.True(t, e.Abandoned())
+	require.False(t, answer(e))
+	_, err = c.Wait(bg) // the same again
+	require.Equal(t, context.Canceled, err)
+
+	d := newDispatcher(t, q, dispatcher.Options{Timeout: 5 * time.Millisecond, MaxInFlight: 1})
+	c, err = d.Go(bg, 5)
+	require.NoError(t, err)
+	_, err = c.Wait(bg)
+	require.Equal(t, dispatcher.ErrTimeout, err)
+	_, err = d.Go(bg, 6) // its place is free
+	require.NoError(t, err)
+	require.EqualValues(t, 1, d.Stats().TimedOut)
+}
+
+func TestRequestAll(t *testing.T) {
+	for name, opts := range map[string]dispatcher.Options{
+		"plain":           {},
+		"few places":      {MaxInFlight: 3, Timeout: time.Hour},
+		"few, and reject": {MaxInFlight: 3, Overflow: dispatcher.Reject},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := served(t, opts) // over a ring of 16
+			if opts.Overflow == dispatcher.Block {
+				opts.MaxInFlight = 0
+			}
+			reqs := make([]int, 150)
+			for i := range reqs {
+				reqs[i] = i
+			}
+			out := make([]dispatcher.Result[int], 151)
+			out[150].Value = 42
+			require.NoError(t, d.RequestAll(bg, reqs, out)) // though 13 fails
+			for i := range reqs {
+				if i == 13 {
+					require.Equal(t, errTest, out[i].Err)
+					continue
+				}
+				require.NoError(t, out[i].Err)
+				require.Equal(t, -i, out[i].Value)
+			}
+			require.Equal(t, 42, out[150].Value)
+			require.Zero(t, d.Stats().InFlight)
+			require.Error(t, d.RequestAll(bg, reqs, out[:149]))
+			require.NoError(t, d.RequestAll(bg, nil, nil))
+		})
+	}
+}
+
+// Every result is set, whatever ends the call in the middle.
+func TestRequestAllEnds(t *testing.T) {
+	for name, want := range map[string]error{
+		"ctx":     context.Canceled,
+		"closed":  dispatcher.ErrClosed,
+		"timeout": dispatcher.ErrTimeout,
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := newRing(t, 2)
+			opts := dispatcher.Options{}
+			if name == "timeout" {
+				opts.Timeout = 10 * time.Millisecond
+			}
+			d := newDispatcher(t, q, opts)
+			ctx, cancel := context.WithCancel(bg)
+			defer cancel()
+			out := make([]dispatcher.Result[int], 10)
+			for i := range out {
+				out[i].Value = 99
+			}
+			done := make(chan error, 1)
+			go func() { done <- d.RequestAll(ctx, make([]int, 10), out) }()
+			e, err := q.Pop(bg)
+			require.NoError(t, err)
+			require.True(t, e.Reply(7, nil))
+			switch name {
+			case "ctx":
+				cancel()
+			case "closed":
+				q.Close()
+				for { // what was accepted is drained, as a server does
+					e, err := q.Pop(bg)
+					if err != nil {
+						break
+					}
+					var zero int
+					e.Reply(zero, dispatcher.ErrClosed)
+				}
+			}
+			require.ErrorIs(t, <-done, want)
+			require.Equal(t, dispatcher.Result[int]{Value: 7}, out[0])
+			for _, r := range out[1:] {
+				require.ErrorIs(t, r.Err, want)
+				require.Zero(t, r.Value)
+			}
+			require.Zero(t, d.Stats().InFlight)
+		})
+	}
+}
+
+// A place that never comes free, and a clock that has run out while collecting.
+func TestRequestAllOutOfTime(t *testing.T) {
+	q := newRing(t, 2)
+	d := newDispatcher(t, q, dispatcher.Options{MaxInFlight: 1, Timeout: 10 * time.Millisecond})
+	require.NoError(t, d.Send(bg, 0)) // one of two cells, for good
+	out := make([]dispatcher.Result[int], 3)
+	result := make(chan error, 1)
+	go func() { result <- d.RequestAll(bg, []int{1, 2, 3}, out) }()
+	require.ErrorIs(t, testx.Recv(t, result), dispatcher.ErrTimeout)
+}
+
+func TestSendAll(t *testing.T) {
+	q := newRing(t, 128)
+	d := newDispatcher(t, q, dispatcher.Options{})
+	cmds := make([]int, 100)
+	for i := range cmds {
+		cmds[i] = i
+	}
+	n, err := d.SendAll(bg, cmds)
+	require.NoError(t, err)
+	require.Equal(t, 100, n)
+	for i := range cmds {
+		e, ok := q.TryPop()
+		require.True(t, ok)
+		require.Equal(t, i, e.Message())
+	}
+
+	// A prefix, and why.
+	small := newRing(t, 8)
+	d = newDispatcher(t, small, dispatcher.Options{})
+	ctx, cancel := context.WithCancel(bg)
+	done := testx.Park(t, func() error {
+		n, err := d.SendAll(ctx, cmds)
+		if n != 8 {
+			return errTest
+		}
+		return err
+	})
+	cancel()
+	require.Equal(t, context.Canceled, <-done)
+	require.Equal(t, 8, small.Len())
+	require.EqualValues(t, 8, d.Stats().Commands)
+
+	d = newDispatcher(t, newRing(t, 8), dispatcher.Options{Overflow: dispatcher.Reject})
+	n, err = d.SendAll(bg, cmds)
+	require.Equal(t, 8, n)
+	require.Equal(t, dispatcher.ErrQueueFull, err)
+	d = newDispatcher(t, newRing(t, 128), dispatcher.Options{RateLimit: 1e9})
+	n, err = d.SendAll(bg, cmds)
+	require.Equal(t, 100, n)
+	require.NoError(t, err)
+}
+
+func TestAs(t *testing.T) {
+	n, err := dispatcher.As[int](any(5), nil)
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	_, err = dispatcher.As[int](any(5), errTest)
+	require.True(t, err == errTest)
+	_, err = dispatcher.As[[]uint32](any("text"), nil)
+	require.ErrorIs(t, err, dispatcher.ErrResponseType)
+	require.ErrorContains(t, err, "[]uint32")
+	require.ErrorContains(t, err, "string")
+	_, err = dispatcher.As[int](any(nil), nil)
+	require.ErrorIs(t, err, dispatcher.ErrResponseType)
+}
+
+func TestAllocations(t *testing.T) {
+	if testx.Race {
+		t.Skip("sync.Pool drops objects at random under the race detector")
+	}
+	d := served(t, dispatcher.Options{Timeout: time.Hour})
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	require.Zero(t, testing.AllocsPerRun(1000, func() { d.Request(ctx, 1) }))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { d.Send(ctx, 1) }))
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+		c, _ := d.Go(ctx, 1)
+		c.Wait(ctx)
+	}), 1.0)
+}
+
+// Waits at the same call from everywhere, while it is resolved.
+func TestCallStorm(t *testing.T) {
+	q := newRing(t, 16)
+	serve(t, q)
+	d := newDispatcher(t, q, dispatcher.Options{Timeout: time.Hour})
+	for i := 0; i < 500; i++ {
+		c, err := d.Go(bg, i+100)
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		for k := 0; k < 4; k++ {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				if n, err := c.Wait(bg); n != -i-100 || err != nil {
+					t.Errorf("got %d, %v", n, err)
+				}
+			}()
+		}
+		wg.Wait()
+	}
+}
