@@ -163,12 +163,12 @@ func ExampleOffload() {
 	go srv.Run(context.Background())
 
 	ctx := context.Background()
-	fmt.Println(d.Request(ctx, Sum{1_000_000}))
+	fmt.Println(d.Request(ctx, Sum{1000}))
 	fmt.Println(d.Request(ctx, Version{}))
 	fmt.Println(srv.Shutdown(ctx))     // first the server,
 	fmt.Println(workers.Shutdown(ctx)) // then its pool
 	// Output:
-	// 500000500000 <nil>
+	// 500500 <nil>
 	// v1 <nil>
 	// <nil>
 	// <nil>
