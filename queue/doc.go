@@ -26,7 +26,7 @@
 //     full, and TryPop answers false only if it was empty, not because another
 //     goroutine was quicker.
 //   - Values of one producer are popped in the order they were pushed. With one
-//     producer, or one consumer, that is the order of the whole queue.
+//     producer that is the order of the whole queue.
 //   - Nobody spins: consumers of an empty queue and producers of a full one sleep.
 //   - A popped value is not kept alive by the queue.
 //

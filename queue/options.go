@@ -29,10 +29,10 @@ func (b Backend) String() string {
 }
 
 // DefaultCapacity is the capacity of a queue whose Options leave it 0.
-const DefaultCapacity = ring.DefaultCapacity
+const DefaultCapacity = 1024
 
 // MaxCapacity is the largest capacity one can ask for. ZenQ's is 65536.
-const MaxCapacity = ring.MaxCapacity
+const MaxCapacity = 1 << 30
 
 // Options says what queue to make. The zero value is a ring of
 // DefaultCapacity.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/pprof"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -300,4 +302,23 @@ func TestStopAfterClose(t *testing.T) {
 	require.NoError(t, <-ran)
 	require.NoError(t, ctxErr)
 	require.Equal(t, []string{"start", "message", "stop"}, h.events)
+}
+
+// Options.Name labels the goroutines that run the handler.
+func TestLabel(t *testing.T) {
+	each(t, func(t *testing.T, m mode) {
+		m.opts.Name = "a name to find"
+		_, d := start(t, funcs(func(context.Context, int) (int, error) {
+			var b strings.Builder
+			err := pprof.Lookup("goroutine").WriteTo(&b, 1)
+			if !strings.Contains(b.String(), `"server":"a name to find"`) {
+				return 0, errTest
+			}
+			return 0, err
+		}), m.opts, dispatcher.Options{})
+		c, err := d.Go(context.Background(), 1)
+		require.NoError(t, err)
+		_, err = c.Wait(context.Background())
+		require.NoError(t, err)
+	})
 }
