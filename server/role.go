@@ -2,11 +2,11 @@ package server
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -240,9 +240,8 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 			return true
 		}
 		// Busy: a pusher is between its claim and its hand-over.
-		if idle++; idle > 8 {
-			runtime.Gosched()
-		}
+		atomic.Relax(idle)
+		idle++
 	}
 }
 

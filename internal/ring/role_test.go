@@ -3,13 +3,10 @@
 package ring
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/sparkpipe/sparkpipe/internal/testx"
 )
 
 // deed is one operation of the role and the answer it must get.
@@ -106,108 +103,6 @@ func TestReleaseWithAClaim(t *testing.T) {
 	_, s := r.TryPop()
 	require.Equal(t, OK, s)
 	require.Equal(t, OK, r.Release())
-}
-
-// Callers take the role, or queue and leave the work to its owner. Whoever has
-// it writes plain variables: nobody may overlap, each sees what the one before
-// wrote (the race detector looks on), and nothing is left behind.
-func TestRoleStress(t *testing.T) {
-	rounds := 20_000
-	if testx.Race {
-		rounds = 3_000
-	}
-	for _, capacity := range []int{2, 8, 1024} {
-		r := New[int](capacity, 1<<62-100)
-		const callers = 4
-		handled, last := 0, [callers]int{}
-		handle := func(v int) {
-			handled++
-			who, seq := v%callers, v/callers
-			if seq <= last[who] {
-				t.Errorf("%d of caller %d came after %d", seq, who, last[who])
-			}
-			last[who] = seq
-		}
-		serve := func() { // with the role
-			for {
-				v, s := r.TryPop()
-				if s == OK {
-					handle(v)
-				} else if s == Busy {
-					runtime.Gosched()
-				} else if s := r.Release(); s == OK || s == Closed {
-					return
-				}
-			}
-		}
-		testx.Join(t, testx.Times(callers, func(who int) {
-			for seq := 1; seq <= rounds; seq++ {
-				v := seq*callers + who
-				if seq%3 != 0 && r.TryOwn() {
-					handle(v)
-					serve()
-					continue
-				}
-				for {
-					var s Status
-					if seq%2 == 0 {
-						_, s = r.PushBatchOwned([]int{v})
-					} else {
-						s = r.PushOwned(&v)
-					}
-					if s == Owner {
-						serve()
-					}
-					if s != Full {
-						break
-					}
-					runtime.Gosched()
-				}
-			}
-		})...)
-		require.Equal(t, Owner, r.Close(), "somebody left and kept the role")
-		require.Equal(t, callers*rounds, handled)
-		require.Zero(t, r.Len())
-	}
-}
-
-// Close finds an owner, or becomes it: someone sees to what was accepted.
-func TestCloseFindsAnOwner(t *testing.T) {
-	for round := 0; round < 2000; round++ {
-		r := New[int](2, 0)
-		var accepted, handled int
-		serve := func() {
-			for {
-				switch _, s := r.TryPop(); s {
-				case OK:
-					handled++
-				case Busy:
-					runtime.Gosched()
-				default:
-					if s := r.Release(); s == OK || s == Closed {
-						return
-					}
-				}
-			}
-		}
-		testx.AtOnce(t,
-			func() {
-				switch r.PushOwned(ptr(1)) {
-				case Owner:
-					accepted++
-					serve()
-				case OK:
-					assert.Fail(t, "there is no owner but the pusher")
-				}
-			},
-			func() {
-				if r.Close() == Owner {
-					serve()
-				}
-			})
-		require.Equal(t, accepted, handled)
-		require.True(t, r.Owned())
-	}
 }
 
 func ptr(v int) *int { return &v }

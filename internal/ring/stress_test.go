@@ -171,38 +171,35 @@ func TestStrict(t *testing.T) {
 
 // However the readings interleave with pushes and pops, they are possible ones.
 func TestProgressUnderWay(t *testing.T) {
-	r := New[int](2, 0)
-	var moved atomic.Bool
-	testx.Join(t,
+	const capacity = 2
+	n := count(400_000)
+	r := New[int](capacity, 0)
+	var done atomic.Bool
+	testx.AtOnce(t,
 		func() {
-			defer r.Close()
-			for i := 0; i < count(40_000); i++ {
-				for r.TryPush(i) != OK {
-					runtime.Gosched()
-				}
+			for i := 0; i < n; i++ {
+				r.TryPush(i)
+				r.TryPop()
 			}
-			moved.Store(true)
-		},
-		func() {
-			for s := OK; s != Closed; {
-				if _, s = r.TryPop(); s != OK {
-					runtime.Gosched()
-				}
-			}
+			r.Close()
+			done.Store(true)
 		},
 		func() {
 			last := uint64(0)
-			for !moved.Load() {
+			for i := 0; !done.Load(); i++ {
 				popped, queued, _ := r.Progress()
-				if popped < last || queued < 0 || queued > 2 {
+				if popped < last || queued < 0 || queued > capacity {
 					t.Errorf("%d popped after %d, %d queued", popped, last, queued)
 					return
 				}
 				last = popped
-				runtime.Gosched()
+				if i%1024 == 0 {
+					runtime.Gosched()
+				}
 			}
 		})
-	popped, _, isClosed := r.Progress()
-	assert.EqualValues(t, count(40_000), popped)
+	popped, queued, isClosed := r.Progress()
+	assert.EqualValues(t, n, popped)
+	assert.Zero(t, queued)
 	assert.True(t, isClosed)
 }
