@@ -2,13 +2,13 @@
 
 GO     ?= go
 GO122  ?= go1.22.12
-# What the 1.22 run leaves out: go.work is for newer toolchains.
+# The library by itself, without go.work, which is for the commands in bench/cmd.
 OLD     = GOWORK=off GOTOOLCHAIN=$(GO122)
-TOOL    = $(GO) tool -modfile=internal/tools/go.mod
+TOOL    = GOWORK=off $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod
 COUNT  ?= 8
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model vet fmt lint arrows check bench stress
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench demo pprof http stress
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +30,9 @@ model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 	$(GO) vet -tags modelcheck ./internal/...
 	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
 
+commands: ## test the commands in bench/cmd, a module of their own
+	cd bench/cmd && $(GO) vet ./... && $(GO) test ./...
+
 vet: ## go vet, for 64 and 32 bits
 	$(GO) vet ./...
 	GOARCH=386 $(GO) vet ./...
@@ -44,8 +47,9 @@ arrows: ## check which package imports which
 lint: fmt vet arrows ## everything that reads the code: format, vet, imports, staticcheck
 	$(TOOL) staticcheck ./...
 	$(TOOL) staticcheck -tags modelcheck ./internal/...
+	cd bench/cmd && $(TOOL) staticcheck ./...
 
-check: test lint race 386 go122 model ## what CI runs
+check: test lint race 386 go122 model commands ## what CI runs
 
 bench: ## compare with plain channels: COUNT interleaved rounds, medians and spread
 	@rm -f bench.out
@@ -53,6 +57,23 @@ bench: ## compare with plain channels: COUNT interleaved rounds, medians and spr
 		$(GO) test -run '^$$' -bench . -benchtime 100ms ./bench >> bench.out || exit 1; done
 	@for name in Request Command Queue Task Offload; do \
 		$(TOOL) benchstat -col /impl -filter ".unit:sec/op .name:$$name" bench.out; done
+
+demo: ## the main job: a word index of the Go tree, over channels and over sparkpipe
+	$(GO) run ./bench/cmd/sparkpipe
+
+pprof: ## profile the main job into pprof.out, and say how to open it
+	$(GO) run ./bench/cmd/sparkpipe -profile pprof.out
+	@echo
+	@echo "where the CPU goes:          go tool pprof -http=: pprof.out/cpu.pprof"
+	@echo "  of one server only:        go tool pprof -http=: -tagfocus=server=NAME pprof.out/cpu.pprof"
+	@echo "who waits for a lock:        go tool pprof -http=: pprof.out/mutex.pprof"
+	@echo "who waits for anything:      go tool pprof -http=: pprof.out/block.pprof"
+	@echo "what is kept, was allocated: go tool pprof -http=: pprof.out/heap.pprof (allocs.pprof)"
+	@echo "where the goroutines are:    go tool pprof -http=: pprof.out/goroutine.pprof"
+	@echo "all of it, on a time line:   go tool trace pprof.out/trace.out"
+
+http: ## load an HTTP service with wrk, over channels and over sparkpipe
+	bash bench/cmd/hotpath/load.sh
 
 stress: ## run the concurrency tests for longer (RUNS=20)
 	$(GO) test -count=$(or $(RUNS),20) -timeout 120m -run 'Conservation|Storm|LastMessage|Everything|Stress|Order' ./...

@@ -170,9 +170,16 @@ func TestGateOneAtATime(t *testing.T) {
 			return q.tryTake()
 		}, q.any, nil, nil, nil)
 	})
+	q.gate.mu.Lock()
+	w := q.gate.last // the second one's place
+	q.gate.mu.Unlock()
 	for i := 0; i < 100; i++ {
 		q.put(1)
 	}
+	q.gate.mu.Lock()
+	listed := w.listed
+	q.gate.mu.Unlock()
+	require.True(t, listed, "the second one was woken beside the first")
 	require.EqualValues(t, 1, looks.Load())
 	step <- true
 	require.Equal(t, Woken, testx.Recv(t, first))
