@@ -83,7 +83,11 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 		err = a.ctx.Err()
 	}
 	if err == nil && d.limited {
-		err = d.admit(a.ctx, a.p)
+		if err = d.admit(a.ctx, a.p); err == nil {
+			if err = a.ctx.Err(); err != nil { // it ended while the request waited
+				d.release()
+			}
+		}
 	}
 	if err != nil {
 		a.failed(i, err)

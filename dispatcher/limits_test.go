@@ -221,3 +221,28 @@ type fails struct{}
 
 func (fails) Allow() bool                { return false }
 func (fails) Wait(context.Context) error { return errTest }
+
+// A ctx that ends while the request waits for a limit ends the request: the
+// handler is not called, on the caller's goroutine neither.
+func TestCtxEndsAtTheLimit(t *testing.T) {
+	called := false
+	to := inline{newRing(t, 4), func(n int) (int, error) { called = true; return n, nil }}
+	ctx, cancel := context.WithCancel(bg)
+	d := newDispatcher(t, to, dispatcher.Options{Limiter: lets(cancel), MaxInFlight: 1})
+	_, err := d.Request(ctx, 1)
+	require.Equal(t, context.Canceled, err)
+	ctx, cancel = context.WithCancel(bg)
+	d = newDispatcher(t, to, dispatcher.Options{Limiter: lets(cancel), MaxInFlight: 1})
+	require.Equal(t, context.Canceled, d.RequestAll(ctx, []int{1}, make([]dispatcher.Result[int], 1)))
+	require.False(t, called)
+}
+
+// lets is a Limiter that calls a function instead of waiting.
+type lets func()
+
+func (lets) Allow() bool { return false }
+
+func (l lets) Wait(context.Context) error {
+	l()
+	return nil
+}
