@@ -8,7 +8,7 @@ TOOL    = GOWORK=off $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod
 COUNT  ?= 8
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench demo pprof http stress
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-record demo pprof http stress
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench: ## compare with plain channels: COUNT interleaved rounds, medians and spr
 		$(GO) test -run '^$$' -bench . -benchtime 100ms ./bench >> bench.out || exit 1; done
 	@for name in Request Command Queue Task Offload; do \
 		$(TOOL) benchstat -col /impl -filter ".unit:sec/op .name:$$name" bench.out; done
+
+bench-record: ## the same, kept: bench/results/ and BENCHMARKS.md
+	COUNT=$(COUNT) bash bench/record.sh
 
 demo: ## the main job: a word index of the Go tree, over channels and over sparkpipe
 	$(GO) run ./bench/cmd/sparkpipe
