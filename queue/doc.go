@@ -34,7 +34,8 @@
 //
 // [NewRing] returns the concrete type, whose methods are called directly. [New]
 // returns the [Queue] interface and takes the backend from [Options]. All
-// backends keep the promises above; they differ in speed and age:
+// backends keep the promises above, but that ZenQ keeps a popped value until its cell is
+// used again; they differ in speed and age:
 // [BackendRing] is the fast one, [BackendChan] is the one to compare it with,
 // and [BackendZenQ] is for those who come from ZenQ and for measuring it, on
 // Go 1.22 only.

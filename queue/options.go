@@ -38,8 +38,8 @@ const MaxCapacity = 1 << 30
 // DefaultCapacity.
 type Options struct {
 	// Capacity is how many values fit, rounded up to a power of two and at
-	// least 2. 0 means DefaultCapacity; negative or above MaxCapacity is an
-	// error. All cells are allocated at once.
+	// least 2. 0 means DefaultCapacity; negative, above MaxCapacity, or more
+	// than can be addressed is an error. All cells are allocated at once.
 	Capacity int
 
 	// Backend is the implementation; NewRing ignores it.

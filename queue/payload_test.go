@@ -3,7 +3,6 @@ package queue_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"testing"
 
@@ -76,31 +75,34 @@ func TestPayloads(t *testing.T) {
 	})
 }
 
-// A queue of values above 64 kB is a Ring: Go has no channel of them, and New
-// does not compile.
+// Values may be larger than what a Go channel carries, which is 64 KiB.
 func TestPayloadOf1MiB(t *testing.T) {
-	q, err := queue.NewRing[[1 << 20]byte](queue.Options{Capacity: 2})
-	require.NoError(t, err)
-	values := make([][1 << 20]byte, 3)
+	type large = [1 << 20]byte
+	values := make([]large, 3)
 	for i := range values {
 		values[i][0], values[i][1<<20-1] = byte(i), byte(i)
 	}
-	for lap := 0; lap < 3; lap++ {
-		for i := range values {
-			require.NoError(t, q.TryPush(values[i]))
-			got, err := q.Pop(bg)
+	for _, b := range []queue.Backend{queue.BackendRing, queue.BackendChan} {
+		t.Run(b.String(), func(t *testing.T) {
+			q := open[large](t, b, 2)
+			for lap := 0; lap < 3; lap++ {
+				for i := range values {
+					require.NoError(t, q.TryPush(values[i]))
+					got, err := q.Pop(bg)
+					require.NoError(t, err)
+					require.True(t, got == values[i])
+				}
+			}
+			n, err := q.PushBatch(bg, values[:2])
 			require.NoError(t, err)
-			require.True(t, got == values[i])
-		}
+			require.Equal(t, 2, n)
+			dst := make([]large, 2)
+			n, err = q.PopBatch(bg, dst)
+			require.NoError(t, err)
+			require.Equal(t, 2, n)
+			require.True(t, dst[0] == values[0] && dst[1] == values[1])
+		})
 	}
-	n, err := q.PushBatch(bg, values[:2])
-	require.NoError(t, err)
-	require.Equal(t, 2, n)
-	dst := make([][1 << 20]byte, 2)
-	n, err = q.PopBatch(bg, dst)
-	require.NoError(t, err)
-	require.Equal(t, 2, n)
-	require.True(t, dst[0] == values[0] && dst[1] == values[1])
 }
 
 // Nothing popped, and nothing refused, is kept alive by the queue.
@@ -150,7 +152,7 @@ func TestPoppedIsGarbage(t *testing.T) {
 // goroutine holds it.)
 func TestDroppedQueueIsGarbage(t *testing.T) {
 	for _, b := range []queue.Backend{queue.BackendRing, queue.BackendChan} {
-		t.Run(fmt.Sprint(b), func(t *testing.T) {
+		t.Run(b.String(), func(t *testing.T) {
 			var garbage testx.Garbage
 			func() {
 				q := open[*testx.Value](t, b, 4)

@@ -79,6 +79,9 @@ func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 		case s == ring.Closed:
 			return done, ErrClosed
 		case n > 0:
+			if err := ctx.Err(); err != nil {
+				return done, err
+			}
 			continue
 		}
 		if err := pushSlow[T](q, &q.waits, ctx, vs[done], nil); err != nil {

@@ -33,7 +33,8 @@ const maxZenQ = 1 << 16
 //   - Close is ours; ZenQ's is not called.
 //
 // What cannot be mended from outside: New starts one goroutine that never ends
-// (it sleeps), and the race detector crashes inside ZenQ.
+// (it sleeps, and keeps the queue alive), a cell keeps its value until it is
+// used again, and the race detector crashes inside ZenQ.
 type zenQ[T any] struct {
 	z     *zenq.ZenQ[T]
 	cap   uint64

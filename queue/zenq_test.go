@@ -23,7 +23,7 @@ func TestZenQLimits(t *testing.T) {
 	}
 	_, err := queue.New[int](queue.Options{Capacity: 1<<16 + 1, Backend: queue.BackendZenQ})
 	assert.EqualError(t, err, "queue: Options.Capacity: 65537 is above ZenQ's 65536")
-	_, err = queue.New[[1<<16 - 1]byte](queue.Options{Capacity: 2, Backend: queue.BackendZenQ})
-	assert.EqualError(t, err, "queue: Options.Backend: ZenQ cannot hold values of 65535 bytes")
+	_, err = queue.New[[1 << 20]byte](queue.Options{Capacity: 2, Backend: queue.BackendZenQ})
+	assert.EqualError(t, err, "queue: Options.Backend: ZenQ cannot hold values of 1048576 bytes")
 	assert.Equal(t, 1<<16, open[int](t, queue.BackendZenQ, 1<<16).Cap())
 }
