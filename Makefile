@@ -75,8 +75,8 @@ pprof: ## profile the main job into pprof.out, and say how to open it
 	@echo "where the goroutines are:    go tool pprof -http=: pprof.out/goroutine.pprof"
 	@echo "all of it, on a time line:   go tool trace pprof.out/trace.out"
 
-http: ## load an HTTP service with wrk, over channels and over sparkpipe
-	bash bench/cmd/hotpath/load.sh
+http: ## load an HTTP service with wrk, over channels and over sparkpipe (ROUNDS=3 DURATION=5)
+	GO="$(GO)" bash bench/cmd/hotpath/load.sh
 
 stress: ## run the concurrency tests for longer (RUNS=20)
 	$(GO) test -count=$(or $(RUNS),20) -timeout 120m -run 'Conservation|Storm|LastMessage|Everything|Stress|Order' ./...

@@ -151,7 +151,8 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// tally counts the requests that reached a handler, and what they got.
+// tally counts the requests that reached a handler, and what they got. Those
+// whose handler panicked are gone, as fail does it when the client is.
 type tally struct {
 	requests, ok, notFound, unavailable, late, other, gone atomic.Uint64
 }

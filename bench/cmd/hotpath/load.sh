@@ -58,9 +58,10 @@ start() {
 	[ "$put" = "$seeds" ] || fail "$impl answered $put of $seeds first requests"
 }
 
-# load SECONDS runs wrk, whose output ends with the line of mix.lua.
+# load SECONDS [DIGEST-ROUNDS] runs wrk, whose output ends with the line of
+# mix.lua.
 load() {
-	wrk -t"$threads" -c"$connections" -d"$1s" --latency -s mix.lua "http://$address" >"$tmp/wrk.log" 2>&1
+	wrk -t"$threads" -c"$connections" -d"$1s" --latency -s mix.lua "http://$address" -- "${2:-200}" >"$tmp/wrk.log" 2>&1
 }
 
 # checked IMPL looks at what wrk saw.
@@ -90,7 +91,7 @@ no_socket_errors() {
 	done
 }
 
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { printf "%.10g", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+median() { sort -n "$1" | awk '{ v[NR] = $1 } END { printf "%.0f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 spread() { sort -n "$1" | awk 'NR == 1 { lo = $1 } { hi = $1 } END { printf "%s..%s", lo, hi }'; }
 
 echo "Building hotpath"
@@ -102,7 +103,9 @@ echo
 row='%-18s %-10s %12s %10s %10s %8s %8s\n'
 printf "$row" load impl requests/s "p50 µs" "p99 µs" 503 504
 for ((round = 1; round <= rounds; round++)); do
-	for impl in $impls; do
+	order=$impls # who is first changes with the round
+	((round % 2)) || order="${impls#* } ${impls% *}"
+	for impl in $order; do
 		start "$impl"
 		load "$seconds" || fail "wrk failed"
 		checked "$impl"
@@ -137,7 +140,7 @@ echo
 echo "SIGTERM in the middle of the load: what the service answered and what wrk got must be the same number"
 for impl in $impls; do
 	start "$impl"
-	load 3 &
+	load 3 20000 & # long digests: most connections wait for one when the signal comes
 	wrk=$!
 	sleep 1.5
 	kill -TERM "$pid"

@@ -74,7 +74,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve serves until ctx ends, and then drains from the outside in: the HTTP
-// server first, so that every handler has returned when the backend goes.
+// server first, so that every handler has returned when the backend goes. A
+// request that net/http has read but not yet given to a handler is dropped with
+// its connection: it was not accepted, and its client sees the connection end.
 func serve(ctx context.Context, c config, s *service, stdout io.Writer) error {
 	ln, err := net.Listen("tcp", c.addr)
 	if err != nil {

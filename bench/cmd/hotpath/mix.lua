@@ -1,5 +1,6 @@
 -- The load for wrk: of 20 requests 12 GET and 5 PUT a key, 2 log a line, and 1
--- wants a digest. load.sh has put every key before, so that a 404 is an error.
+-- wants a digest, of as many rounds as the argument says. load.sh has put every
+-- key before, so that a 404 is an error.
 -- In the end it prints one line for load.sh, "mix: name=value ...".
 
 local keys = 100
@@ -17,7 +18,7 @@ function init(args)
       local of20, key = i % 20, "/kv/k" .. (i * 37) % keys
       local r
       if of20 == 19 then
-         r = wrk.format("POST", "/digest?rounds=200", nil, text)
+         r = wrk.format("POST", "/digest?rounds=" .. (args[1] or 200), nil, text)
       elseif of20 % 9 == 8 then
          r = wrk.format("POST", "/log", nil, "line " .. i)
       elseif of20 % 4 == 1 then
