@@ -1,0 +1,92 @@
+//go:build go1.25
+
+// A bubble needs the timers of Go 1.23, and go.mod says 1.22.
+//go:debug asynctimerchan=0
+
+package dispatcher_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+)
+
+// Timeout runs from the call to the reply, once, whatever the request waits for
+// on the way.
+func TestTimeoutIsCountedOnce(t *testing.T) {
+	const timeout = 10 * time.Second
+	full := func(t *testing.T) ring {
+		q := newRing(t, 2)
+		for q.TryPush(envelope{}) == nil {
+		}
+		return q
+	}
+	for name, f := range map[string]func(t *testing.T) error{
+		"a Pusher that knows contexts only": func(t *testing.T) error {
+			q := full(t)
+			d := newDispatcher(t, plain{q}, dispatcher.Options{Timeout: timeout})
+			go func() { time.Sleep(timeout * 3 / 4); q.TryPop() }() // then it waits for a reply
+			_, err := d.Request(bg, 1)
+			return err
+		},
+		"a Limiter that knows contexts only": func(t *testing.T) error {
+			d := newDispatcher(t, newRing(t, 16), dispatcher.Options{Timeout: timeout, Limiter: slow(timeout / 4)})
+			return d.RequestAll(bg, make([]int, 10), make([]dispatcher.Result[int], 10))
+		},
+		"a Call that waited for its place": func(t *testing.T) error {
+			q := newRing(t, 4)
+			d := newDispatcher(t, q, dispatcher.Options{Timeout: timeout, MaxInFlight: 1})
+			_, err := d.Go(bg, 1)
+			require.NoError(t, err)
+			go func() { time.Sleep(timeout * 3 / 4); e, _ := q.TryPop(); answer(e) }()
+			c, err := d.Go(bg, 2)
+			require.NoError(t, err)
+			_, err = c.Wait(bg)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				require.ErrorIs(t, f(t), dispatcher.ErrTimeout)
+				require.Equal(t, timeout, time.Since(start))
+			})
+		})
+	}
+}
+
+// The tick of the Timeout and the end of ctx at the same moment, while blocked:
+// one of the two, and not a third error.
+func TestTimeoutAndCtxTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newRing(t, 2)
+		for q.TryPush(envelope{}) == nil {
+		}
+		d := newDispatcher(t, q, dispatcher.Options{Timeout: time.Second})
+		for i := 0; i < 200; i++ {
+			ctx, cancel := context.WithCancel(bg)
+			time.AfterFunc(time.Second, cancel)
+			_, err := d.Request(ctx, 1)
+			require.True(t, err == dispatcher.ErrTimeout || err == context.Canceled, "%v", err)
+		}
+	})
+}
+
+// slow is a Limiter that takes its time for each.
+type slow time.Duration
+
+func (slow) Allow() bool { return false }
+
+func (l slow) Wait(ctx context.Context) error {
+	select {
+	case <-time.After(time.Duration(l)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
