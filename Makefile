@@ -1,5 +1,10 @@
 # sparkpipe: what one can do here. `make` lists it.
 
+# A pipeline fails when any of its commands does: a failed test behind a grep is
+# a failed target.
+SHELL       := bash
+.SHELLFLAGS := -o pipefail -c
+
 GO     ?= go
 GO122  ?= go1.22.12
 # The library by itself, without go.work, which is for the commands in bench/cmd.
