@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 )
 
@@ -36,7 +37,7 @@ type Result[Resp any] struct {
 // was closed, the rest of reqs is not sent. If out is shorter than reqs,
 // nothing is sent.
 func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out []Result[Resp]) error {
-	need(ctx)
+	arg.Context(ctx, "dispatcher")
 	if len(out) < len(reqs) {
 		return fmt.Errorf("dispatcher: RequestAll: %d results for %d requests", len(out), len(reqs))
 	}

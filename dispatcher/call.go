@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/counter"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/reply"
@@ -43,7 +44,7 @@ type shared struct {
 //
 // The Call is the one allocation that this costs.
 func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], error) {
-	need(ctx)
+	arg.Context(ctx, "dispatcher")
 	p := d.get()
 	defer d.put(p)
 	var deadline time.Time
@@ -90,7 +91,7 @@ func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() }
 // When ctx ends first, Wait returns ctx.Err(). This ctx bounds the wait and not
 // the request, which goes on: wait again.
 func (c *Call[Resp]) Wait(ctx context.Context) (Resp, error) {
-	need(ctx)
+	arg.Context(ctx, "dispatcher")
 	s := &c.state
 	if s.slot.Done() {
 		return s.slot.Peek()

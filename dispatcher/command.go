@@ -2,6 +2,8 @@ package dispatcher
 
 import (
 	"context"
+
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
 // Send sends a command: nil means that it was accepted and will be handled
@@ -14,7 +16,7 @@ import (
 // The error is ctx.Err(), a refusal, which is ErrOverloaded, or ErrClosed; then
 // the command was not accepted.
 func (d *Dispatcher[Req, Resp]) Send(ctx context.Context, cmd Req) error {
-	need(ctx)
+	arg.Context(ctx, "dispatcher")
 	err := ctx.Err()
 	if err == nil && d.limiter != nil {
 		err = d.admit(ctx, nil)
@@ -47,7 +49,7 @@ func (d *Dispatcher[Req, Resp]) sent(err error) error {
 // shorter. It blocks as Send does. Unless there is a rate limit, or Overflow is
 // Reject, they are queued in batches of 64, which is cheaper than one by one.
 func (d *Dispatcher[Req, Resp]) SendAll(ctx context.Context, cmds []Req) (int, error) {
-	need(ctx)
+	arg.Context(ctx, "dispatcher")
 	b := d.batches.Get().(*batch[Req, Resp])
 	defer d.batches.Put(b)
 	for done := 0; done < len(cmds); {

@@ -3,10 +3,10 @@ package dispatcher
 import (
 	"context"
 	"errors"
-	"reflect"
 	"sync"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/reply"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -58,7 +58,7 @@ const (
 //
 //	d, err := dispatcher.New(srv, dispatcher.Options{})
 func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Dispatcher[Req, Resp], error) {
-	if to == nil || isNilPointer(to) {
+	if arg.IsNil(to) {
 		return nil, errors.New("dispatcher: nil target")
 	}
 	limiter, err := opts.validate()
@@ -171,17 +171,6 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 		}
 	}
 	return err
-}
-
-func isNilPointer(x any) bool {
-	v := reflect.ValueOf(x)
-	return v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-func need(ctx context.Context) {
-	if ctx == nil {
-		panic("dispatcher: nil Context")
-	}
 }
 
 // Stats is what a dispatcher counted, read one after the other while it works.

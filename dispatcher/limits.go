@@ -65,11 +65,10 @@ func (s *shared) release() {
 // waitRate waits for the rate limit, at the longest until ctx or the Timeout
 // ends. A wait that would be longer fails at once.
 func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) error {
-	limiter, ours := d.limiter.(*rate.Limiter)
-	if !ours || d.opts.Limiter != nil {
+	if d.opts.Limiter != nil {
 		return d.waitLimiter(ctx, p)
 	}
-	r := limiter.Reserve()
+	r := d.limiter.(*rate.Limiter).Reserve() // made by Options.validate
 	delay := r.Delay()
 	if deadline, ok := ctx.Deadline(); ok && delay > time.Until(deadline) ||
 		p != nil && p.timeout > 0 && delay > p.timeout {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
 // Overflow says what to do when a limit or the queue is reached.
@@ -76,7 +78,7 @@ func (o Options) validate() (Limiter, error) {
 		return nil, fmt.Errorf("dispatcher: Options.Burst: %d is negative", o.Burst)
 	case o.Burst > 0 && o.RateLimit == 0:
 		return nil, fmt.Errorf("dispatcher: Options.Burst: %d without RateLimit", o.Burst)
-	case o.Limiter != nil && isNilPointer(o.Limiter):
+	case o.Limiter != nil && arg.IsNil(o.Limiter):
 		return nil, fmt.Errorf("dispatcher: Options.Limiter: a nil %T", o.Limiter)
 	case o.Limiter != nil && o.RateLimit != 0:
 		return nil, fmt.Errorf("dispatcher: Options.RateLimit and Options.Limiter are both set")

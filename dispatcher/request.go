@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 )
 
@@ -18,7 +19,7 @@ import (
 // On a *server.Server the handler may run on this goroutine, as
 // server.Options.CallerRuns says. Then it is not interrupted.
 func (d *Dispatcher[Req, Resp]) Request(ctx context.Context, req Req) (Resp, error) {
-	need(ctx)
+	arg.Context(ctx, "dispatcher")
 	if d.inline != nil && !d.limited && ctx.Err() == nil {
 		if resp, err, ran := d.inline.TryInline(ctx, req); ran {
 			d.counters.Add(cInline, 1)

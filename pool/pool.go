@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/ants/v2"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/counter"
 	"github.com/sparkpipe/sparkpipe/internal/errs"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -107,9 +107,7 @@ func New(opts Options) (*Pool, error) {
 // be called by a task of the same pool without a ctx that ends: when all workers
 // do that on a full pool, none is left to make room.
 func (p *Pool) Submit(ctx context.Context, t Task) error {
-	if ctx == nil {
-		panic("pool: nil Context")
-	}
+	arg.Context(ctx, "pool")
 	if isNil(t) {
 		return ErrNilTask
 	}
@@ -140,14 +138,10 @@ func (p *Pool) submitted(err error) error {
 }
 
 func isNil(t Task) bool {
-	switch f := t.(type) {
-	case nil:
-		return true
-	case Func:
+	if f, ok := t.(Func); ok {
 		return f == nil
 	}
-	v := reflect.ValueOf(t)
-	return v.Kind() == reflect.Pointer && v.IsNil()
+	return arg.IsNil(t)
 }
 
 // Resize changes how many tasks run at once. More workers start as there is
@@ -172,9 +166,7 @@ func (p *Pool) Resize(workers int) error {
 // tells what is left; the tasks go on, and Shutdown may be called again to wait
 // further. After it has returned nil, it returns nil at once.
 func (p *Pool) Shutdown(ctx context.Context) error {
-	if ctx == nil {
-		panic("pool: nil Context")
-	}
+	arg.Context(ctx, "pool")
 	p.tasks.Close()
 	p.mu.Lock()
 	if !p.closed {

@@ -133,17 +133,7 @@ func (q *Chan[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 }
 
 // PushBatch queues the values of vs one after the other, as Push does.
-func (q *Chan[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
-	if err := ended(ctx); err != nil {
-		return 0, err
-	}
-	for i, v := range vs {
-		if err := q.PushTimed(ctx, v, nil); err != nil {
-			return i, err
-		}
-	}
-	return len(vs), nil
-}
+func (q *Chan[T]) PushBatch(ctx context.Context, vs []T) (int, error) { return pushEach[T](q, ctx, vs) }
 
 // TryPop takes the oldest value without blocking.
 func (q *Chan[T]) TryPop() (v T, ok bool) {
@@ -181,26 +171,7 @@ func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, 
 
 // PopBatch waits for one value as Pop does and takes up to len(dst) that are
 // there.
-func (q *Chan[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
-	if err := ended(ctx); err != nil || len(dst) == 0 {
-		return 0, err
-	}
-	v, err := q.Pop(ctx)
-	if err != nil {
-		return 0, err
-	}
-	dst[0] = v
-	n := 1
-	for n < len(dst) {
-		v, ok := q.TryPop()
-		if !ok {
-			break
-		}
-		dst[n] = v
-		n++
-	}
-	return n, nil
-}
+func (q *Chan[T]) PopBatch(ctx context.Context, dst []T) (int, error) { return popEach[T](q, ctx, dst) }
 
 // Close refuses further pushes; what was accepted can still be popped.
 func (q *Chan[T]) Close() {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 )
@@ -43,7 +44,7 @@ func pushSlow[T any](q sleepy[T], w *waits, ctx context.Context, v T, expired <-
 		return err != ErrFull
 	}
 	if reason := w.space.Until(try, q.hasRoom, ctx.Done(), nil, expired); reason != park.Woken {
-		return endedBy(ctx, reason)
+		return reason.Err(ctx)
 	}
 	return err
 }
@@ -57,7 +58,7 @@ func popSlow[T any](q sleepy[T], w *waits, ctx context.Context, expired <-chan t
 		return s != ring.Empty
 	}
 	if reason := w.items.Until(try, q.hasItems, ctx.Done(), nil, expired); reason != park.Woken {
-		return v, endedBy(ctx, reason)
+		return v, reason.Err(ctx)
 	}
 	return v, err
 }
@@ -72,15 +73,39 @@ func popError(s ring.Status) error {
 
 // ended returns the error of a ctx that has ended.
 func ended(ctx context.Context) error {
-	if ctx == nil {
-		panic("queue: nil Context")
-	}
+	arg.Context(ctx, "queue")
 	return ctx.Err()
 }
 
-func endedBy(ctx context.Context, r park.Reason) error {
-	if r == park.Expired {
-		return context.DeadlineExceeded
+// pushEach is PushBatch for a queue that has no cheaper way.
+func pushEach[T any](q Pusher[T], ctx context.Context, vs []T) (int, error) {
+	if err := ended(ctx); err != nil {
+		return 0, err
 	}
-	return ctx.Err()
+	for i, v := range vs {
+		if err := q.Push(ctx, v); err != nil {
+			return i, err
+		}
+	}
+	return len(vs), nil
+}
+
+// popEach is PopBatch for a queue that has no cheaper way.
+func popEach[T any](q Queue[T], ctx context.Context, dst []T) (int, error) {
+	if err := ended(ctx); err != nil || len(dst) == 0 {
+		return 0, err
+	}
+	v, err := q.Pop(ctx)
+	if err != nil {
+		return 0, err
+	}
+	dst[0] = v
+	for n := 1; n < len(dst); n++ {
+		v, ok := q.TryPop()
+		if !ok {
+			return n, nil
+		}
+		dst[n] = v
+	}
+	return len(dst), nil
 }

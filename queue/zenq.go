@@ -97,17 +97,7 @@ func (q *zenQ[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 	return pushSlow[T](q, &q.waits, ctx, v, expired)
 }
 
-func (q *zenQ[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
-	if err := ended(ctx); err != nil {
-		return 0, err
-	}
-	for i, v := range vs {
-		if err := q.PushTimed(ctx, v, nil); err != nil {
-			return i, err
-		}
-	}
-	return len(vs), nil
-}
+func (q *zenQ[T]) PushBatch(ctx context.Context, vs []T) (int, error) { return pushEach[T](q, ctx, vs) }
 
 func (q *zenQ[T]) TryPop() (T, bool) {
 	v, s := q.pop()
@@ -150,24 +140,7 @@ func (q *zenQ[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (T, er
 	return popSlow[T](q, &q.waits, ctx, expired)
 }
 
-func (q *zenQ[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
-	if err := ended(ctx); err != nil || len(dst) == 0 {
-		return 0, err
-	}
-	v, err := q.Pop(ctx)
-	if err != nil {
-		return 0, err
-	}
-	dst[0] = v
-	for n := 1; n < len(dst); n++ {
-		v, ok := q.TryPop()
-		if !ok {
-			return n, nil
-		}
-		dst[n] = v
-	}
-	return len(dst), nil
-}
+func (q *zenQ[T]) PopBatch(ctx context.Context, dst []T) (int, error) { return popEach[T](q, ctx, dst) }
 
 func (q *zenQ[T]) Close() {
 	for {

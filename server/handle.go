@@ -9,9 +9,10 @@ import (
 )
 
 // handle sees to one queued message: it is handled, offloaded, or answered
-// with the reason why not. If the handler calls Goexit, handle does not return,
-// but the message has its outcome.
-func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp]) {
+// with the reason why not. owner says whether the caller drains the queue, or is
+// a worker of the pool, to which the message was offloaded. If the handler calls
+// Goexit, handle does not return, but the message has its outcome.
+func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool) {
 	if s.dropped(e) {
 		return
 	}
@@ -21,10 +22,10 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp]) {
 			s.lost(e, s.unwound(recover()))
 		}
 	}()
-	if s.offload != nil && s.offload(e.Message()) {
+	if owner && s.offload != nil && s.offload(e.Message()) {
 		s.submit(e)
 	} else {
-		s.call(e, true)
+		s.call(e, owner)
 	}
 	returned = true
 }
@@ -51,8 +52,7 @@ func (s *Server[Req, Resp]) dropped(e *dispatcher.Envelope[Req, Resp]) bool {
 	return false
 }
 
-// call calls the handler and answers. owner says whether the caller has the
-// role, or is a worker of the pool.
+// call calls the handler and answers; owner as in handle.
 func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) {
 	if !e.IsRequest() {
 		s.counters.Add(cCommands, 1)

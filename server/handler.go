@@ -2,7 +2,8 @@ package server
 
 import (
 	"context"
-	"reflect"
+
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
 // Handler handles the messages of a Server. With Options.Concurrency 1, the
@@ -82,7 +83,7 @@ type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error
 // Starter or a Stopper, a Server still treats it as one. A nil handler or
 // middleware panics.
 func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
-	if isNil(h) {
+	if arg.IsNil(h) {
 		panic("server: Use: nil Handler")
 	}
 	next := h.HandleRequest
@@ -127,13 +128,4 @@ func offloads[Req, Resp any](h Handler[Req, Resp]) func(Req) bool {
 		return h.Offload
 	}
 	return nil
-}
-
-// isNil reports whether x is nil or holds a nil pointer.
-func isNil(x any) bool {
-	if x == nil {
-		return true
-	}
-	v := reflect.ValueOf(x)
-	return v.Kind() == reflect.Pointer && v.IsNil()
 }

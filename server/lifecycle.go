@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -28,7 +29,7 @@ const (
 // A second Run is an error. A first one after Shutdown or Close returns nil
 // when the server has ended. No handler runs on the goroutine that calls Run.
 func (s *Server[Req, Resp]) Run(ctx context.Context) error {
-	need(ctx)
+	arg.Context(ctx, "server")
 	s.mu.Lock()
 	if s.ran {
 		s.mu.Unlock()
@@ -58,10 +59,11 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // ended, Shutdown returns at once.
 //
 // Shutdown needs no Run: without one, it starts the handler if messages wait
-// (over a backend other than the ring, in any case), and has them handled. A handler must not call Shutdown without a ctx that
-// ends: it waits for the handler.
+// (over a backend other than the ring, in any case), and has them handled. A
+// handler must not call Shutdown without a ctx that ends: it waits for the
+// handler.
 func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
-	need(ctx)
+	arg.Context(ctx, "server")
 	s.mu.Lock()
 	s.stopCtx = ctx
 	s.refuse()
@@ -252,10 +254,4 @@ func guard(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-func need(ctx context.Context) {
-	if ctx == nil {
-		panic("server: nil Context")
-	}
 }

@@ -2,26 +2,7 @@ package server
 
 import (
 	"context"
-	"time"
-
-	"github.com/sparkpipe/sparkpipe/dispatcher"
-	"github.com/sparkpipe/sparkpipe/queue"
 )
-
-// PushTimed is Push that also ends, with context.DeadlineExceeded, when expired
-// delivers.
-func (s *Server[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
-	need(ctx)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if s.role != nil {
-		return s.role.pushTimed(ctx, &e, expired)
-	}
-	// All queues of package queue have it.
-	timed := s.loops.(queue.TimedPusher[dispatcher.Envelope[Req, Resp]])
-	return s.pushed(timed.PushTimed(ctx, e, expired))
-}
 
 // serveLoops drains the queue on Options.Concurrency goroutines, this one
 // included, and returns when it is closed and drained and all of them are
@@ -58,6 +39,6 @@ func (s *Server[Req, Resp]) drainLoop() {
 		if err != nil { // ErrClosed: drained
 			return
 		}
-		s.handle(&e)
+		s.handle(&e, true)
 	}
 }

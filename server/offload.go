@@ -118,19 +118,8 @@ func (j *job[Req, Resp]) feed() {
 
 // Run handles the message on a worker of the pool.
 func (j *job[Req, Resp]) Run() {
-	s, e := j.server, &j.envelope
 	defer j.release()
-	if s.dropped(e) {
-		return
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			s.lost(e, s.unwound(recover()))
-		}
-	}()
-	s.call(e, false)
-	returned = true
+	j.server.handle(&j.envelope, false)
 }
 
 // poolError is the outcome of a message that the pool refused for good.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -121,7 +122,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Name != "" {
 		o.Logger = o.Logger.With("server", o.Name)
 	}
-	if isNil(o.Pool) {
+	if arg.IsNil(o.Pool) {
 		o.Pool = nil
 	}
 	return o, nil

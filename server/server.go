@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/counter"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -82,7 +84,7 @@ const (
 // New returns a server that accepts messages; Run has them handled. The error
 // names the field of opts that is wrong. It starts no goroutine.
 func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp], error) {
-	if isNil(h) {
+	if arg.IsNil(h) {
 		return nil, errors.New("server: nil Handler")
 	}
 	opts, err := opts.withDefaults()
@@ -131,11 +133,26 @@ func (s *Server[Req, Resp]) Push(ctx context.Context, e dispatcher.Envelope[Req,
 	return s.PushTimed(ctx, e, nil)
 }
 
+// PushTimed is Push that also ends, with context.DeadlineExceeded, when expired
+// delivers.
+func (s *Server[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
+	arg.Context(ctx, "server")
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.role != nil {
+		return s.role.pushTimed(ctx, &e, expired)
+	}
+	// All queues of package queue have it.
+	timed := s.loops.(queue.TimedPusher[dispatcher.Envelope[Req, Resp]])
+	return s.pushed(timed.PushTimed(ctx, e, expired))
+}
+
 // PushBatch queues envelopes of a dispatcher in their order and blocks while
 // the queue is full, until ctx ends. It returns how many were queued, and why
 // not all.
 func (s *Server[Req, Resp]) PushBatch(ctx context.Context, es []dispatcher.Envelope[Req, Resp]) (int, error) {
-	need(ctx)
+	arg.Context(ctx, "server")
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}

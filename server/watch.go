@@ -21,7 +21,7 @@ type watch struct {
 	logger   *slog.Logger
 	progress func() (popped uint64, waiting int)
 
-	running atomic.Bool // the timer is; so a push costs one load
+	running atomic.Bool // the timer is: written under mu, and a push costs one load
 
 	mu     sync.Mutex
 	timer  *time.Timer // nil: never used
@@ -44,9 +44,10 @@ func (w *watch) behind() {
 func (w *watch) start() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended || !w.running.CompareAndSwap(false, true) {
+	if w.ended || w.running.Load() {
 		return
 	}
+	w.running.Store(true)
 	w.popped, _ = w.progress()
 	w.still = 0
 	if w.timer == nil {

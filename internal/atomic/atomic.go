@@ -12,8 +12,6 @@ import (
 )
 
 type (
-	// Bool is sync/atomic.Bool.
-	Bool = atomic.Bool
 	// Uint32 is sync/atomic.Uint32.
 	Uint32 = atomic.Uint32
 	// Uint64 is sync/atomic.Uint64.

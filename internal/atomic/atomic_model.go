@@ -9,12 +9,6 @@ package atomic
 
 import "github.com/sparkpipe/sparkpipe/internal/model"
 
-// Bool stands in for sync/atomic.Bool.
-type Bool struct{ v bool }
-
-func (a *Bool) Load() bool   { model.Point(); return a.v }
-func (a *Bool) Store(v bool) { model.Point(); a.v = v; model.Changed() }
-
 // Uint32 stands in for sync/atomic.Uint32.
 type Uint32 struct{ v uint32 }
 

@@ -3,6 +3,7 @@
 package park
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -18,6 +19,14 @@ const (
 	Also                  // the second channel was closed
 	Expired               // the timer fired
 )
+
+// Err returns the error of a wait that Done, by ctx, or Expired has ended.
+func (r Reason) Err(ctx context.Context) error {
+	if r == Expired {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
 
 // Gate is an eventcount: goroutines sleep at it until a condition that lives
 // elsewhere (room in a ring, an item in it) may hold. It is for many sleepers

@@ -259,15 +259,8 @@ func (r *Ring[T]) PopInto(v *T) Status {
 			}
 			continue
 		}
-		t := r.tail.Load()
-		if t&^flags == h {
-			if t&closed != 0 {
-				return Closed
-			}
-			return Empty
-		}
-		if r.head.Load() == h {
-			return Busy
+		if s, sure := r.nothing(h); sure {
+			return s
 		}
 	}
 }
@@ -298,17 +291,23 @@ func (r *Ring[T]) PopBatch(dst []T) (int, Status) {
 		if len(dst) == 0 {
 			return 0, OK
 		}
-		t := r.tail.Load()
-		if t&^flags == h {
-			if t&closed != 0 {
-				return 0, Closed
-			}
-			return 0, Empty
-		}
-		if r.head.Load() == h {
-			return 0, Busy
+		if s, sure := r.nothing(h); sure {
+			return 0, s
 		}
 	}
+}
+
+// nothing says why a consumer that read head = h found the cell there not
+// published: Empty, Closed or Busy. If it is not sure, the head has moved on.
+func (r *Ring[T]) nothing(h uint64) (s Status, sure bool) {
+	t := r.tail.Load()
+	if t&^flags == h {
+		if t&closed != 0 {
+			return Closed, true
+		}
+		return Empty, true
+	}
+	return Busy, r.head.Load() == h
 }
 
 // take moves the value out of a cell that the caller has claimed at position p

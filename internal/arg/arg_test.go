@@ -1,0 +1,25 @@
+package arg
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestContext(t *testing.T) {
+	Context(context.Background(), "server")
+	require.PanicsWithValue(t, "server: nil Context", func() {
+		var none context.Context
+		Context(none, "server")
+	})
+}
+
+func TestIsNil(t *testing.T) {
+	type handler struct{}
+	require.True(t, IsNil(nil))
+	require.True(t, IsNil((*handler)(nil)))
+	require.False(t, IsNil(&handler{}))
+	require.False(t, IsNil(handler{}))
+	require.False(t, IsNil(0))
+}
