@@ -170,7 +170,7 @@ func TestMaxInFlight(t *testing.T) {
 	}
 	wg.Wait()
 	require.LessOrEqual(t, most.Load(), int64(limit))
-	eventually(t, func() bool { return d.Stats().InFlight == 0 })
+	testx.Eventually(t, func() bool { return d.Stats().InFlight == 0 }, "nothing is in flight")
 	for i := 0; i < limit; i++ { // all places are there, none is waited for
 		ctx, cancel := context.WithTimeout(bg, time.Minute)
 		_, err := d.Request(ctx, i)

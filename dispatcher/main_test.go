@@ -3,10 +3,8 @@ package dispatcher_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -86,15 +84,6 @@ type inline struct {
 func (i inline) TryInline(_ context.Context, n int) (int, error, bool) {
 	resp, err := i.run(n)
 	return resp, err, true
-}
-
-func eventually(t testing.TB, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !cond(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("never")
-		}
-	}
 }
 
 // result is what a request returned.

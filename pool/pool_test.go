@@ -39,15 +39,6 @@ func newPool(t testing.TB, opts pool.Options) *pool.Pool {
 	return p
 }
 
-func eventually(t testing.TB, cond func() bool, what string) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
 // fill occupies all workers and the whole queue until release is called.
 func fill(t testing.TB, p *pool.Pool) (release func()) {
 	stuck := make(chan struct{})
@@ -196,7 +187,7 @@ func TestResize(t *testing.T) {
 	}
 	all.Wait()
 	require.NoError(t, p.Resize(1))
-	eventually(t, func() bool { return p.Stats().Busy == 0 }, "idle")
+	testx.Eventually(t, func() bool { return p.Stats().Busy == 0 }, "idle")
 	var g gauge
 	var done sync.WaitGroup
 	done.Add(50)
@@ -209,7 +200,7 @@ func TestResize(t *testing.T) {
 	// And up, while tasks wait: the others drain the queue.
 	fill(t, p)
 	require.NoError(t, p.Resize(3))
-	eventually(t, func() bool { return p.Stats().Queued == 0 }, "the queue is drained")
+	testx.Eventually(t, func() bool { return p.Stats().Queued == 0 }, "the queue is drained")
 	require.LessOrEqual(t, p.Stats().Running, 3)
 }
 
@@ -219,7 +210,7 @@ func TestIdleTimeout(t *testing.T) {
 		ran := make(chan struct{})
 		require.NoError(t, p.Submit(bg, pool.Func(func() { close(ran) })))
 		<-ran
-		eventually(t, func() bool { return p.Stats().Running == 0 }, "the worker ends")
+		testx.Eventually(t, func() bool { return p.Stats().Running == 0 }, "the worker ends")
 	}
 }
 

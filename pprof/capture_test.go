@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pprof"
 	"github.com/sparkpipe/sparkpipe/server"
 )
@@ -114,7 +115,7 @@ func TestCaptureRates(t *testing.T) {
 		defer cancel()
 		ended := make(chan error)
 		go func() { ended <- pprof.Capture(ctx, t.TempDir(), patience) }()
-		eventually(t, trace.IsEnabled, "the Capture starts")
+		testx.Eventually(t, trace.IsEnabled, "the Capture starts")
 		during := runtime.SetMutexProfileFraction(-1)
 		cancel()
 		require.Equal(t, context.Canceled, <-ended)
@@ -147,7 +148,7 @@ func TestCaptureConcurrent(t *testing.T) {
 	defer cancel()
 	first := make(chan error)
 	go func() { first <- pprof.Capture(ctx, dir, patience) }()
-	eventually(t, trace.IsEnabled, "the first starts")
+	testx.Eventually(t, trace.IsEnabled, "the first starts")
 	for i := 0; i < 10; i++ {
 		require.ErrorIs(t, pprof.Capture(context.Background(), other, patience), pprof.ErrBusy)
 	}

@@ -27,16 +27,6 @@ func TestMain(m *testing.M) {
 // bound on anything's speed.
 const patience = time.Minute
 
-func eventually(t testing.TB, cond func() bool, what string) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // gunzip returns what is in a profile: among other things, the names of
 // functions and labels as they are.
 func gunzip(t testing.TB, profile []byte) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/pprof"
 	"github.com/sparkpipe/sparkpipe/server"
@@ -112,9 +113,9 @@ func TestProfilerInUse(t *testing.T) {
 	defer cancel()
 	ended := make(chan error)
 	go func() { ended <- pprof.Capture(ctx, t.TempDir(), patience) }()
-	eventually(t, trace.IsEnabled, "the Capture starts")
+	testx.Eventually(t, trace.IsEnabled, "the Capture starts")
 	busy("trace")
-	eventually(t, func() bool { return do(h, "GET", "/debug/pprof/profile?seconds=0.01").Code != 200 }, "the CPU profile starts")
+	testx.Eventually(t, func() bool { return do(h, "GET", "/debug/pprof/profile?seconds=0.01").Code != 200 }, "the CPU profile starts")
 	busy("profile")
 	cancel()
 	require.Equal(t, context.Canceled, <-ended)
@@ -225,7 +226,7 @@ func TestStacks(t *testing.T) {
 		go func() { defer ended.Done(); started.Done(); standing(stop) }()
 	}
 	started.Wait()
-	eventually(t, func() bool {
+	testx.Eventually(t, func() bool {
 		return strings.Count(string(pprof.Stacks()), "pprof_test.standing(") == many
 	}, "all goroutines are in the dump")
 	w := get(t, newHandler(t), "/debug/stacks")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -30,7 +31,7 @@ func eachCallerRuns(t *testing.T, f func(t *testing.T, m mode)) {
 // idle waits until nobody has the role. A caller's next request can only then
 // run on its goroutine: the server's may be between its answer and its release.
 func idle(t testing.TB, s srv) {
-	eventually(t, func() bool { return server.Idle(s) }, "the server is idle")
+	testx.Eventually(t, func() bool { return server.Idle(s) }, "the server is idle")
 }
 
 // whose asks the server once and returns whether the handler ran on this
@@ -154,7 +155,7 @@ func TestOthersAreQueuedWhenTheCallEnds(t *testing.T) {
 				answered <- err
 			}()
 		}
-		eventually(t, h.queued(others), "others are queued")
+		testx.Eventually(t, h.queued(others), "others are queued")
 		close(h.release)
 		require.NoError(t, <-h.first)
 		for i := 0; i < others; i++ {
@@ -184,7 +185,7 @@ func TestHelpIsBounded(t *testing.T) {
 	}
 	close(h.release)
 	require.NoError(t, <-h.first)
-	eventually(t, func() bool { return h.s.Stats().Commands == 20 }, "all handled")
+	testx.Eventually(t, func() bool { return h.s.Stats().Commands == 20 }, "all handled")
 	helped := 0
 	for n, id := range h.ranOn {
 		if n != 1000 && id == h.firstID {
@@ -203,7 +204,7 @@ func TestCtxEndsWhileQueued(t *testing.T) {
 			_, err := h.d.Request(ctx, 7)
 			answer <- err
 		}()
-		eventually(t, h.queued(1), "it is queued")
+		testx.Eventually(t, h.queued(1), "it is queued")
 		cancel()
 		require.ErrorIs(t, <-answer, context.Canceled) // though the handler is still held
 		close(h.release)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
 )
@@ -76,7 +77,7 @@ func TestGoexitInTheFeeder(t *testing.T) {
 		require.NoError(t, err)
 		calls = append(calls, c)
 	}
-	eventually(t, func() bool { return s.Stats().Offloaded == 20 }, "all are offloaded")
+	testx.Eventually(t, func() bool { return s.Stats().Offloaded == 20 }, "all are offloaded")
 	s.Close()
 	for _, c := range calls {
 		_, err := c.Wait(context.Background())

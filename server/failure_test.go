@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -273,7 +274,7 @@ func TestSlowHandlerIsLoggedOnce(t *testing.T) {
 			// is logged. Nothing to see here but that it ends.
 			cancel()
 		} else {
-			eventually(t, func() bool { return logged() > 0 }, "it is logged")
+			testx.Eventually(t, func() bool { return logged() > 0 }, "it is logged")
 			time.Sleep(25 * time.Millisecond)
 			require.Equal(t, 1, logged())
 			cancel()

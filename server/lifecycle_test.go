@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -278,7 +279,7 @@ func TestStopFails(t *testing.T) {
 				s, _ := newServer(t, h, m.opts, dispatcher.Options{})
 				ran := make(chan error, 1)
 				go func() { ran <- s.Run(context.Background()) }()
-				eventually(t, func() bool { return server.Started(s) }, "started")
+				testx.Eventually(t, func() bool { return server.Started(s) }, "started")
 				err := s.Shutdown(context.Background())
 				require.True(t, tt.want(err), "%v", err)
 				err = <-ran

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
@@ -51,7 +52,7 @@ func modes() []mode {
 		{"loops", server.Options{Concurrency: 4}},
 		{"chan", server.Options{Queue: queue.Options{Backend: queue.BackendChan}}},
 	}
-	if _, err := queue.New[int](queue.Options{Backend: queue.BackendZenQ}); err == nil && !raceEnabled {
+	if _, err := queue.New[int](queue.Options{Backend: queue.BackendZenQ}); err == nil && !testx.Race {
 		ms = append(ms, mode{"zenq", server.Options{Queue: queue.Options{Backend: queue.BackendZenQ}}})
 	}
 	return ms
@@ -123,16 +124,6 @@ func prove(t testing.TB, s srv, d disp, n int) {
 		require.NoError(t, err)
 	}
 	require.True(t, s.Stats().Fast)
-}
-
-func eventually(t testing.TB, cond func() bool, what string) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 func within(t testing.TB, what string, f func()) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
@@ -231,7 +232,7 @@ func TestCloseWithBacklog(t *testing.T) {
 			require.NoError(t, err)
 			calls = append(calls, c)
 		}
-		eventually(t, func() bool { return s.Stats().Offloaded == 10 }, "all are offloaded")
+		testx.Eventually(t, func() bool { return s.Stats().Offloaded == 10 }, "all are offloaded")
 		s.Close()
 		for _, c := range calls {
 			_, err := c.Wait(context.Background())

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/server"
 )
@@ -22,7 +23,7 @@ func scaled(n int) int {
 	switch {
 	case testing.Short():
 		return max(n/100, 1)
-	case raceEnabled:
+	case testx.Race:
 		return max(n/10, 1)
 	}
 	return n

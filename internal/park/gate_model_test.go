@@ -6,34 +6,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/model"
 )
-
-// items is a condition in one word: how many there are to take.
-type items struct {
-	n    atomic.Uint64
-	gate Gate
-}
-
-func (q *items) put() {
-	q.n.Add(1)
-	q.gate.Wake()
-}
-
-func (q *items) any() bool { return q.n.Load() > 0 }
-
-func (q *items) tryTake() bool {
-	for {
-		n := q.n.Load()
-		if n == 0 {
-			return false
-		}
-		if q.n.CompareAndSwap(n, n-1) {
-			return true
-		}
-	}
-}
 
 func (q *items) take(done <-chan struct{}) bool {
 	return q.tryTake() || q.gate.Until(q.tryTake, q.any, done, nil, nil) == Woken
@@ -47,11 +21,11 @@ func TestModelGate(t *testing.T) {
 	}{
 		{"two takers, two putters", func(q *items, took func(bool)) []func() {
 			take := func() { took(q.take(nil)) }
-			return []func(){take, take, q.put, q.put}
+			return []func(){take, take, func() { q.put(1) }, func() { q.put(1) }}
 		}, nil},
 		{"two takers, one putter of two", func(q *items, took func(bool)) []func() {
 			take := func() { took(q.take(nil)) }
-			return []func(){take, take, func() { q.put(); q.put() }}
+			return []func(){take, take, func() { q.put(1); q.put(1) }}
 		}, nil},
 		{"the first taker may give up", func(q *items, took func(bool)) []func() {
 			done := make(chan struct{})
@@ -59,7 +33,7 @@ func TestModelGate(t *testing.T) {
 				func() { took(q.take(done)) },
 				func() { took(q.take(nil)) },
 				func() { model.Point(); close(done) },
-				func() { q.put(); q.put() },
+				func() { q.put(1); q.put(1) },
 			}
 		}, nil},
 		// The item of whoever gives up must wake the other one.
@@ -68,12 +42,12 @@ func TestModelGate(t *testing.T) {
 			return []func(){
 				func() {
 					if q.take(done) {
-						q.put() // what it did not want after all
+						q.put(1) // what it did not want after all
 					}
 				},
 				func() { took(q.take(nil)) },
 				func() { model.Point(); close(done) },
-				q.put,
+				func() { q.put(1) },
 			}
 		}, func(taken int, left uint64) error {
 			if taken != 1 {

@@ -14,31 +14,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/testx"
 )
 
-// items is a condition to wait for: that there are some.
-type items struct {
-	n    atomic.Uint64
-	gate Gate
-}
-
-func (q *items) put(n uint64) {
-	q.n.Add(n)
-	q.gate.Wake()
-}
-
-func (q *items) any() bool { return q.n.Load() > 0 }
-
-func (q *items) tryTake() bool {
-	for {
-		n := q.n.Load()
-		if n == 0 {
-			return false
-		}
-		if q.n.CompareAndSwap(n, n-1) {
-			return true
-		}
-	}
-}
-
 func (q *items) take(e ends) Reason {
 	return q.gate.Until(q.tryTake, q.any, e.done, e.also, e.expired)
 }

@@ -15,7 +15,7 @@ import (
 
 // hang is how long a test waits for what must happen. It is no measurement:
 // a correct program is orders of magnitude faster on any machine.
-const hang = 30 * time.Second
+const hang = time.Minute
 
 // Recv returns what c delivers. If nothing comes, the test fails with the stacks
 // of all goroutines: what it waits for is lost.
@@ -29,6 +29,17 @@ func Recv[T any](tb testing.TB, c <-chan T) T {
 	case <-timer.C:
 		tb.Fatalf("hangs:\n%s", stacks())
 		panic("unreachable")
+	}
+}
+
+// Eventually returns when cond is true, and fails the test if that never comes;
+// what names it.
+func Eventually(tb testing.TB, cond func() bool, what string) {
+	tb.Helper()
+	for deadline := time.Now().Add(hang); !cond(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("never: %s\n%s", what, stacks())
+		}
 	}
 }
 
