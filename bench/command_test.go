@@ -3,62 +3,66 @@ package bench
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"testing"
-
-	"github.com/sparkpipe/sparkpipe/dispatcher"
-	"github.com/sparkpipe/sparkpipe/server"
 )
 
-// BenchmarkCommand sends commands and waits at the end until all are handled.
-func BenchmarkCommand(b *testing.B) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for _, senders := range []int{1, 8, 64} {
-		b.Run(fmt.Sprintf("senders=%d/impl=idiom", senders), func(b *testing.B) {
-			d := newIdiom(1024)
-			b.ReportAllocs()
-			sendAll(b, senders, 1, func(ms []message) { d.send(ms[0]) })
-			d.close()
-		})
-		b.Run(fmt.Sprintf("senders=%d/impl=sparkpipe", senders), func(b *testing.B) {
-			d, stop := newSparkpipe(b, server.Options{}, dispatcher.Options{})
-			b.ReportAllocs()
-			sendAll(b, senders, 1, func(ms []message) { _ = d.Send(ctx, ms[0]) })
-			stop()
-			if got := d.Stats().Commands; got != uint64(b.N) {
-				b.Fatalf("%d of %d accepted", got, b.N)
+func (d *idiom) sendBare(ctx context.Context, m message) error {
+	d.ch <- envelope{ctx: ctx, msg: m}
+	return nil
+}
+
+func (d *idiom) sendCtx(ctx context.Context, m message) error {
+	return d.put(ctx, envelope{ctx: ctx, msg: m})
+}
+
+// each is side.sendAll over a channel, which knows no batches.
+func each(send func(context.Context, message) error) func(context.Context, []message) error {
+	return func(ctx context.Context, ms []message) error {
+		for _, m := range ms {
+			if err := send(ctx, m); err != nil {
+				return err
 			}
-		})
-		b.Run(fmt.Sprintf("senders=%d/impl=sparkpipe-batch16", senders), func(b *testing.B) {
-			d, stop := newSparkpipe(b, server.Options{}, dispatcher.Options{})
-			b.ReportAllocs()
-			sendAll(b, senders, 16, func(ms []message) { _, _ = d.SendAll(ctx, ms) })
-			stop()
-			if got := d.Stats().Commands; got != uint64(b.N) {
-				b.Fatalf("%d of %d accepted", got, b.N)
-			}
-		})
+		}
+		return nil
 	}
 }
 
-// sendAll has senders send b.N messages, in batches.
-func sendAll(b *testing.B, senders, batch int, send func([]message)) {
-	b.ResetTimer()
-	var wg sync.WaitGroup
-	for s := 0; s < senders; s++ {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			buf := make([]message, batch)
-			for n := b.N*(s+1)/senders - b.N*s/senders; n > 0; n -= len(buf) {
-				buf = buf[:min(n, batch)]
-				for i := range buf {
-					buf[i] = message{uint64(n), 1}
-				}
-				send(buf)
-			}
-		}()
+// BenchmarkCommand sends commands, singly and in batches of 16, and ends when
+// all are handled.
+func BenchmarkCommand(b *testing.B) {
+	for _, batch := range []int{1, 16} {
+		for _, senders := range []int{1, 8, 64} {
+			run(b, fmt.Sprintf("senders=%d/batch=%d", senders, batch), []contestant{bare, withCtx, callerAuto}, setup{},
+				func(b *testing.B, ctx context.Context, s *side) {
+					var wrong atomic.Int64
+					together(b, senders, func(_, lo, hi int) {
+						if batch > 1 {
+							wrong.Add(sendBatches(ctx, s, batch, lo, hi))
+							return
+						}
+						for v := lo; v < hi; v++ {
+							if s.send(ctx, message{value: uint64(v) + 1}) != nil {
+								wrong.Add(1)
+							}
+						}
+					})
+					s.verify(b, wrong.Load()) // the drain counts
+				})
+		}
 	}
-	wg.Wait()
+}
+
+func sendBatches(ctx context.Context, s *side, batch, lo, hi int) (wrong int64) {
+	ms := make([]message, batch)
+	for v := lo; v < hi; v += batch {
+		ms = ms[:min(batch, hi-v)]
+		for i := range ms {
+			ms[i].value = uint64(v+i) + 1
+		}
+		if s.sendAll(ctx, ms) != nil {
+			wrong++
+		}
+	}
+	return wrong
 }

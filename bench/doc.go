@@ -1,3 +1,33 @@
-// Package bench compares this module with the plain-channel code that people
-// write today: go test -bench . ./bench
+// Package bench compares sparkpipe with what people write by hand. It has no
+// code but its benchmarks:
+//
+//	go test -run '^$' -bench . ./bench
+//
+// The parts of a name are key=value pairs, and impl comes last, so that
+// benchstat -col /impl puts the contestants of a row side by side. Those of
+// requests and commands:
+//
+//   - idiom: a goroutine that owns the state, and a channel of envelopes, each
+//     with a fresh reply channel; no context, no time-out, no recovery of panics
+//   - idiom-pooled: the same, with reply channels from a sync.Pool; right only
+//     because each caller waits for its reply, however long that takes
+//   - idiom-ctx: idiom with a select on a context at both ends
+//   - idiom-ctx-pooled: the same with reply channels from a sync.Pool, where
+//     those of abandoned requests do not go back
+//   - idiom-timeout: idiom-ctx with a context.WithTimeout for each request, as
+//     most people do
+//   - idiom-timer: idiom-ctx with a timer from a sync.Pool for each request
+//   - idiom-serial: what is asked for many replies, by idiom one by one
+//   - mutex: a lock around a direct call that recovers panics, the floor for
+//     serial state
+//   - sparkpipe, sparkpipe-always, sparkpipe-never: the default, and
+//     server.CallerRunsAlways and CallerRunsNever
+//
+// Those of queues are chan, ring (queue.Ring) and ring-batch (PushBatch of 16,
+// PopBatch of 64); those of pools are named where they are.
+//
+// The handler does the same work for all, and each benchmark ends when every
+// message is known to have been handled: the values of the messages are 1 to
+// b.N, and the handler's sum of them is checked. Work is counted in iterations
+// of a loop that is calibrated once, so that no clock is read in it.
 package bench

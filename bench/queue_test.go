@@ -1,137 +1,113 @@
 package bench
 
 import (
-	"context"
 	"fmt"
+	"math"
+	"runtime"
 	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
-
-	"github.com/sparkpipe/sparkpipe/queue"
+	"time"
 )
 
-// line is a queue as its benchmark uses it: blocking puts and takes.
-type line struct {
-	put   func(int)
-	take  func() (int, bool) // false: closed and drained
-	close func()
-}
-
-func chanLine(capacity int) line {
-	ch := make(chan int, capacity)
-	return line{
-		put:   func(v int) { ch <- v },
-		take:  func() (int, bool) { v, ok := <-ch; return v, ok },
-		close: func() { close(ch) },
-	}
-}
-
-func ringLine(tb testing.TB, capacity int) line {
-	q, err := queue.NewRing[int](queue.Options{Capacity: capacity})
-	require.NoError(tb, err)
-	ctx := context.Background()
-	return line{
-		put:   func(v int) { _ = q.Push(ctx, v) },
-		take:  func() (int, bool) { v, err := q.Pop(ctx); return v, err == nil },
-		close: q.Close,
-	}
-}
-
-// BenchmarkQueue moves ints through a queue that blocks on both sides. The
-// sum at the end proves that each arrived.
+// BenchmarkQueue moves payloads through a queue that blocks on both sides. Those
+// of a cache line's size go through one capacity only: what the capacity changes
+// is how often somebody sleeps.
 func BenchmarkQueue(b *testing.B) {
 	for _, shape := range []struct{ producers, consumers int }{{1, 1}, {4, 1}, {64, 1}, {4, 4}} {
-		for _, impl := range []string{"chan", "ring", "ring-batch"} {
-			b.Run(fmt.Sprintf("shape=%dP%dC/impl=%s", shape.producers, shape.consumers, impl), func(b *testing.B) {
-				const capacity = 1024
-				l := chanLine(capacity)
-				if impl != "chan" {
-					l = ringLine(b, capacity)
-				}
-				if impl == "ring-batch" {
-					moveBatches(b, capacity, shape.producers, shape.consumers)
-					return
-				}
-				b.ReportAllocs()
-				move(b, shape.producers, shape.consumers, func(lo, hi int) {
-					for v := lo; v < hi; v++ {
-						l.put(v)
-					}
-				}, func() (n, sum int) {
-					for {
-						v, ok := l.take()
-						if !ok {
-							return n, sum
-						}
-						n++
-						sum += v
-					}
-				}, l.close)
-			})
+		for _, capacity := range []int{32, 1024, 65536} {
+			moves(b, shape.producers, shape.consumers, capacity, "int", queueContestants[int]())
 		}
+		moves(b, shape.producers, shape.consumers, 1024, "64B", queueContestants[wide]())
 	}
 }
 
-// moveBatches is move with PushBatch of 16 and PopBatch of 64.
-func moveBatches(b *testing.B, capacity, producers, consumers int) {
-	q, err := queue.NewRing[int](queue.Options{Capacity: capacity})
-	require.NoError(b, err)
-	ctx := context.Background()
-	b.ReportAllocs()
-	move(b, producers, consumers, func(lo, hi int) {
-		var buf [16]int
-		for lo < hi {
-			n := min(len(buf), hi-lo)
-			for i := range buf[:n] {
-				buf[i] = lo + i
-			}
-			_, _ = q.PushBatch(ctx, buf[:n])
-			lo += n
-		}
-	}, func() (n, sum int) {
-		var buf [64]int
-		for {
-			k, err := q.PopBatch(ctx, buf[:])
-			if err != nil {
-				return n, sum
-			}
-			n += k
-			for _, v := range buf[:k] {
-				sum += v
-			}
-		}
-	}, q.Close)
+func moves(b *testing.B, producers, consumers, capacity int, payload string, cs []queueContestant) {
+	for _, c := range cs {
+		name := fmt.Sprintf("shape=%dP%dC/cap=%d/payload=%s/impl=%s", producers, consumers, capacity, payload, c.name)
+		b.Run(name, func(b *testing.B) { move(b, c.make(b, capacity), producers, consumers) })
+	}
 }
 
-// move has producers put 0 to b.N-1 and consumers take them all.
-func move(b *testing.B, producers, consumers int, put func(lo, hi int), take func() (n, sum int), end func()) {
-	b.ResetTimer()
-	var putting, taking sync.WaitGroup
-	for p := 0; p < producers; p++ {
-		putting.Add(1)
-		go func() {
-			defer putting.Done()
-			put(b.N*p/producers, b.N*(p+1)/producers)
-		}()
+// move has producers put 0 to b.N-1 and consumers take them all. The sum at the
+// end proves that each arrived.
+func move(b *testing.B, l line, producers, consumers int) {
+	const warm = 1 << 10
+	for v := 0; v < warm; v += putBatch { // for the queue's memory, and to have slept once
+		l.put(0, putBatch)
+		l.take(putBatch)
 	}
+	var taking sync.WaitGroup
 	var mu sync.Mutex
 	count, total := 0, 0
 	for c := 0; c < consumers; c++ {
 		taking.Add(1)
 		go func() {
 			defer taking.Done()
-			n, sum := take()
+			n, sum := l.take(math.MaxInt)
 			mu.Lock()
 			count, total = count+n, total+sum
 			mu.Unlock()
 		}()
 	}
-	putting.Wait()
-	end()
+	together(b, producers, func(_, lo, hi int) { l.put(lo, hi) })
+	l.close()
 	taking.Wait()
 	b.StopTimer()
-	if count != b.N || total != b.N*(b.N-1)/2 {
-		b.Fatalf("%d of %d arrived, sum %d", count, b.N, total)
+	if want := int(uint64(b.N) * uint64(b.N-1) / 2); count != b.N || total != want {
+		b.Errorf("%d of %d arrived, sum %d", count, b.N, total)
+	}
+}
+
+// BenchmarkBurst sends 100 payloads to a consumer that sleeps, and waits until
+// it sleeps again. An op is a burst: from its first put until its last payload
+// is taken.
+func BenchmarkBurst(b *testing.B) {
+	bursts(b, "int", queueContestants[int]())
+	bursts(b, "64B", queueContestants[wide]())
+}
+
+func bursts(b *testing.B, payload string, cs []queueContestant) {
+	const size = 100
+	for _, c := range cs {
+		b.Run(fmt.Sprintf("size=%d/payload=%s/impl=%s", size, payload, c.name), func(b *testing.B) {
+			l := c.make(b, 1024)
+			taken := make(chan time.Time, 1)
+			sums := make(chan int, 1)
+			go func() {
+				total := 0
+				for n, sum := l.take(size); n > 0; n, sum = l.take(size) {
+					total += sum
+					taken <- time.Now()
+				}
+				sums <- total
+			}()
+			burst := func() time.Duration {
+				rest()
+				start := time.Now()
+				l.put(0, size)
+				return (<-taken).Sub(start)
+			}
+			burst()
+			b.ReportAllocs()
+			b.ResetTimer()
+			var spent time.Duration
+			for i := 0; i < b.N; i++ {
+				spent += burst()
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(spent)/float64(b.N), "ns/op")
+			l.close()
+			if got, want := <-sums, (b.N+1)*size*(size-1)/2; got != want {
+				b.Errorf("the sum is %d and not %d", got, want)
+			}
+		})
+	}
+}
+
+// rest gives others some 50 microseconds to go to sleep, on this processor too.
+func rest() {
+	for us := 0; us < 50; us++ {
+		_ = burn(microseconds(1), 1)
+		runtime.Gosched()
 	}
 }

@@ -7,120 +7,88 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
-
-	"github.com/sparkpipe/sparkpipe/dispatcher"
-	"github.com/sparkpipe/sparkpipe/server"
 )
 
-// asker sends one request and returns its reply.
-type asker func(context.Context, message) (answer, error)
-
-// contestant makes an asker and what ends it.
-type contestant struct {
-	name string
-	make func(testing.TB) (asker, func())
-}
-
-func overIdiom(pick func(*idiom) asker) func(testing.TB) (asker, func()) {
-	return func(testing.TB) (asker, func()) {
-		d := newIdiom(1024)
-		return pick(d), d.close
-	}
-}
-
-func overSparkpipe(so server.Options, do dispatcher.Options) func(testing.TB) (asker, func()) {
-	return func(tb testing.TB) (asker, func()) {
-		d, stop := newSparkpipe(tb, so, do)
-		return d.Request, stop
-	}
-}
-
-func newSparkpipe(tb testing.TB, so server.Options, do dispatcher.Options) (*dispatcher.Dispatcher[message, answer], func()) {
-	var st state
-	srv, err := server.New[message, answer](server.Funcs[message, answer]{
-		Request: func(_ context.Context, m message) (answer, error) { return st.ask(m), nil },
-		Command: func(_ context.Context, m message) error { st.ask(m); return nil },
-	}, so)
-	require.NoError(tb, err)
-	d, err := dispatcher.New(srv, do)
-	require.NoError(tb, err)
-	go srv.Run(context.Background())
-	for i := 0; i < 64; i++ { // so that Auto knows the handler
-		_, err := d.Request(context.Background(), message{})
-		require.NoError(tb, err)
-	}
-	return d, func() { require.NoError(tb, srv.Shutdown(context.Background())) }
-}
-
-// overMutex is the floor for serial state: a lock and a direct call.
-func overMutex(testing.TB) (asker, func()) {
-	var mu sync.Mutex
-	var st state
-	return func(_ context.Context, m message) (a answer, err error) {
-		mu.Lock()
-		defer func() {
-			if v := recover(); v != nil {
-				err = fmt.Errorf("panic: %v", v)
-			}
-			mu.Unlock()
-		}()
-		return st.ask(m), nil
-	}, func() {}
-}
-
-var requestContestants = []contestant{
-	{"idiom", overIdiom(func(d *idiom) asker { return d.plain })},
-	{"idiom-ctx", overIdiom(func(d *idiom) asker { return d.withCtx })},
-	{"idiom-timer", overIdiom(func(d *idiom) asker { return d.withTimer })},
-	{"mutex", overMutex},
-	{"sparkpipe", overSparkpipe(server.Options{}, dispatcher.Options{})},
-	{"sparkpipe-timeout", overSparkpipe(server.Options{}, dispatcher.Options{Timeout: time.Minute})},
-	{"sparkpipe-always", overSparkpipe(server.Options{CallerRuns: server.CallerRunsAlways}, dispatcher.Options{})},
-	{"sparkpipe-never", overSparkpipe(server.Options{CallerRuns: server.CallerRunsNever}, dispatcher.Options{})},
-}
-
-// BenchmarkRequest is a round trip under a ctx that can be cancelled, with 1 to
-// 1024 clients.
+// BenchmarkRequest is a round trip, with 1 to 1024 clients: under a ctx that
+// never ends, under one that can be cancelled, and with a time-out for each
+// request besides.
 func BenchmarkRequest(b *testing.B) {
 	for _, clients := range []int{1, 2, 8, 64, 1024} {
-		for _, c := range requestContestants {
-			b.Run(fmt.Sprintf("clients=%d/impl=%s", clients, c.name), func(b *testing.B) {
-				ctx, cancel := context.WithCancel(context.Background())
-				defer cancel()
-				ask, stop := c.make(b)
-				defer stop()
-				b.ReportAllocs()
-				b.ResetTimer()
-				askAll(b, ctx, ask, clients, b.N)
-			})
+		ask := func(b *testing.B, ctx context.Context, s *side) { askAll(b, ctx, s, clients, client{}) }
+		run(b, fmt.Sprintf("clients=%d/ctx=none", clients),
+			[]contestant{bare, pooled, floor, callerAuto, always, never}, setup{},
+			func(b *testing.B, _ context.Context, s *side) { ask(b, context.Background(), s) })
+		run(b, fmt.Sprintf("clients=%d/ctx=cancel", clients),
+			[]contestant{withCtx, ctxPooled, floor, callerAuto, always, never}, setup{}, ask)
+		run(b, fmt.Sprintf("clients=%d/ctx=timeout", clients),
+			[]contestant{withTimeout, withTimer, callerAuto, always, never}, setup{timeout: time.Minute}, ask)
+	}
+}
+
+// BenchmarkHandler is a round trip with a handler that works, and clients that
+// do, too, or do not. It tells how long requests take besides how many are
+// handled: p50 and p99, of one request in eight where the clock would count.
+func BenchmarkHandler(b *testing.B) {
+	for _, work := range []int{0, 2, 10, 100} {
+		for _, think := range []int{0, 2} {
+			for _, clients := range []int{2, 8, 64} {
+				run(b, fmt.Sprintf("work=%dus/think=%dus/clients=%d", work, think, clients),
+					[]contestant{bare, withCtx, callerAuto}, setup{work: microseconds(work)},
+					func(b *testing.B, ctx context.Context, s *side) {
+						how := client{think: microseconds(think), every: 8}
+						if work >= 10 {
+							how.every = 1
+						}
+						askAll(b, ctx, s, clients, how).report(b, "p50", "p99")
+					})
+			}
 		}
 	}
 }
 
-// askAll has clients send n requests in all, and checks each reply.
-func askAll(tb testing.TB, ctx context.Context, ask asker, clients, n int) {
+// client is how the clients of askAll go about it.
+type client struct {
+	think int // steps of burn after each request
+	every int // time one request in so many; 0: none
+}
+
+// askAll has clients send b.N requests in all, one after the other each, checks
+// the replies, and ends the side. It returns how long the requests took that
+// were timed.
+func askAll(b *testing.B, ctx context.Context, s *side, clients int, how client) *histogram {
 	var wrong atomic.Int64
-	var wg sync.WaitGroup
-	for c := 0; c < clients; c++ {
-		share := n / clients
-		if c < n%clients {
-			share++
+	var mu sync.Mutex
+	var all histogram
+	together(b, clients, func(c, lo, hi int) {
+		var h *histogram
+		if how.every > 0 {
+			h = new(histogram)
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := 0; i < share; i++ {
-				m := message{key: uint64(c)<<32 | uint64(i), value: 1}
-				if a, err := ask(ctx, m); err != nil || a.key != m.key {
-					wrong.Add(1)
-				}
+		x := uint64(c + 1)
+		for v := lo; v < hi; v++ {
+			m := message{key: uint64(v), value: uint64(v) + 1}
+			timed := h != nil && (v-lo)%how.every == 0
+			var start time.Time
+			if timed {
+				start = time.Now()
 			}
-		}()
-	}
-	wg.Wait()
-	if w := wrong.Load(); w > 0 {
-		tb.Fatalf("%d of %d requests went wrong", w, n)
-	}
+			if a, err := s.request(ctx, m); err != nil || a.key != m.key {
+				wrong.Add(1)
+			}
+			if timed {
+				h.record(time.Since(start))
+			}
+			if how.think > 0 {
+				x = burn(how.think, x)
+			}
+		}
+		if h != nil {
+			mu.Lock()
+			all.add(h)
+			mu.Unlock()
+		}
+	})
+	b.StopTimer()
+	s.verify(b, wrong.Load())
+	return &all
 }
