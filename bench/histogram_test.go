@@ -9,8 +9,8 @@ import (
 )
 
 // fine is how many buckets there are for each power of two: times are known to
-// one part in 32.
-const fine = 32
+// one part in 128.
+const fine = 128
 
 // histogram counts times in buckets that grow with the time. The zero value is
 // empty. It allocates nothing and is not shared.

@@ -26,7 +26,7 @@ func BenchmarkPaced(b *testing.B) {
 			var all histogram
 			begin := sync.OnceValues(func() (time.Time, time.Duration) {
 				cpu, _ := testx.CPUTime()
-				return time.Now(), cpu
+				return time.Now().Add(2 * time.Millisecond), cpu // when all wait for their turns
 			})
 			together(b, clients, func(c, lo, hi int) {
 				var h histogram
