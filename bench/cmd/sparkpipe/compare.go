@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/bench/cmd/internal/progress"
 	"github.com/sparkpipe/sparkpipe/pprof"
 )
 
@@ -28,54 +29,54 @@ const drainTime = 30 * time.Second
 
 // compare is the command: it reads the tree, runs the rounds, and prints.
 func compare(ctx context.Context, cfg config, sides []contestant, stdout, stderr io.Writer) error {
-	p := newProgress(stderr)
+	p := progress.New("sparkpipe", stderr)
 	if cfg.profile != "" { // better now than after the rounds
 		if err := os.MkdirAll(cfg.profile, 0o777); err != nil {
 			return fmt.Errorf("-profile: %w", err)
 		}
 	}
 	if cfg.dir == "" {
-		p.say("asking go env GOROOT where the Go source is")
+		p.Say("asking go env GOROOT where the Go source is")
 		dir, err := goSource(ctx)
 		if err != nil {
 			return err
 		}
 		cfg.dir = dir
 	}
-	p.say("reading %s", cfg.dir)
+	p.Say("reading %s", cfg.dir)
 	t, err := readTree(ctx, cfg.dir)
 	if err != nil {
 		return err
 	}
-	p.say("read %s files, %.1f MB, %s distinct words (skipped %d files: larger than 1 MiB, over 128 MiB in all, or not text)",
+	p.Say("read %s files, %.1f MB, %s distinct words (skipped %d files: larger than 1 MiB, over 128 MiB in all, or not text)",
 		commas(len(t.files)), float64(t.bytes)/1e6, commas(len(t.truth.words)), t.skipped)
-	p.say("running plain channels and sparkpipe in turn, rounds: %d, clients: %d", cfg.rounds, cfg.clients)
+	p.Say("running plain channels and sparkpipe in turn, rounds: %d, clients: %d", cfg.rounds, cfg.clients)
 
 	r := &result{cfg: cfg, tree: t}
-	p.start(cfg.rounds * len(sides) * steps)
-	defer p.stop()
+	p.Start(cfg.rounds * len(sides) * steps)
+	defer p.Stop()
 	for round := 0; round < cfg.rounds; round++ {
 		for k := range sides {
 			k = (k + round + 1) % len(sides) // who begins takes turns
 			label := fmt.Sprintf("round %d of %d, %s", round+1, cfg.rounds, sides[k].name)
-			p.round(label)
-			samples, o, err := once(ctx, cfg, t, sides[k], p.step)
+			p.Round(label)
+			samples, o, err := once(ctx, cfg, t, sides[k], p.Step)
 			if err != nil {
-				p.stop()
+				p.Stop()
 				return fmt.Errorf("%s: %w", label, err)
 			}
 			if err := r.add(k, samples, o); err != nil {
-				p.stop()
+				p.Stop()
 				return fmt.Errorf("%s: %w", label, err)
 			}
 		}
 	}
-	p.stop()
+	p.Stop()
 	if err := r.print(stdout); err != nil {
 		return fmt.Errorf("printing the result: %w", err)
 	}
 	if cfg.profile != "" {
-		p.say("running sparkpipe once more, to write profiles to %s", cfg.profile)
+		p.Say("running sparkpipe once more, to write profiles to %s", cfg.profile)
 		return profile(ctx, cfg, t, sides[len(sides)-1])
 	}
 	return nil
