@@ -10,13 +10,14 @@ GO122  ?= go1.22.12
 # The library by itself, without go.work, which is for the commands in bench/cmd.
 OLD     = GOWORK=off GOTOOLCHAIN=$(GO122)
 TOOL    = GOWORK=off $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod
-COUNT  ?= 8
+COMPARE = $(GO) run ./bench/cmd/compare
+BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-record demo pprof http stress
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 test: ## run the tests
 	$(GO) test ./...
@@ -56,15 +57,18 @@ lint: fmt vet arrows ## everything that reads the code: format, vet, imports, st
 
 check: test lint race 386 go122 model commands ## what CI runs
 
-bench: ## compare with plain channels: COUNT interleaved rounds, medians and spread
-	@rm -f bench.out
-	@for i in $$(seq $(COUNT)); do echo "round $$i of $(COUNT)" >&2; \
-		$(GO) test -run '^$$' -bench . -benchtime 100ms ./bench >> bench.out || exit 1; done
-	@for name in Request Command Queue Task Offload; do \
-		$(TOOL) benchstat -col /impl -filter ".unit:sec/op .name:$$name" bench.out; done
+bench: ## compare with plain channels, in two minutes: ratios and their spread (COUNT=3 BENCH=regexp)
+	$(COMPARE) run -count $(or $(COUNT),3) -benchtime 30ms -bench '$(BENCH)' -o bench.out
 
-bench-record: ## the same, kept: bench/results/ and BENCHMARKS.md
-	COUNT=$(COUNT) bash bench/record.sh
+bench-full: ## the same for the record: bench/results/, BENCHMARKS.md (COUNT=8 BENCHTIME=100ms)
+	$(COMPARE) run -strict -count $(or $(COUNT),8) -benchtime $(or $(BENCHTIME),100ms) -bench '$(BENCH)' -o bench/results/$$(date -u +%F).txt
+	$(MAKE) bench-report
+
+bench-report: ## make BENCHMARKS.md and bench/results/report.html from the newest results, measuring nothing
+	$(COMPARE) report
+
+benchstat: ## what benchstat says of results, contestants side by side (FILE=bench.out)
+	$(TOOL) benchstat -col /impl $(or $(FILE),bench.out)
 
 demo: ## the main job: a word index of the Go tree, over channels and over sparkpipe
 	$(GO) run ./bench/cmd/sparkpipe

@@ -1,0 +1,55 @@
+package main
+
+// about says what the benchmarks measure, in the order of the report. Others
+// follow under their own names.
+var about = []struct{ name, title, text string }{
+	{"Request", "Request round trip",
+		"The handler does next to nothing, and clients send one request after the other. ctx=none: a context that never ends; ctx=cancel: one that can be cancelled; ctx=timeout: a time-out for each request besides."},
+	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one."},
+	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait)."},
+	{"Command", "Commands", "Until all are handled. batch=16: SendAll; a channel knows no batches and takes them one by one."},
+	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think)."},
+	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not. Latency counts from when a request was due; the processor time has that of the clients' timers in it."},
+	{"Fairness", "Fairness", "64 clients send what they can for a second."},
+	{"Hogs", "Beside two goroutines that burn CPU", "The round trip, on a machine that has other things to do."},
+	{"Queue", "Queues", "Blocking on both sides; ring-batch is PushBatch of 16 and PopBatch of 64."},
+	{"Burst", "Bursts to a sleeping consumer", "100 payloads, from the first put until the last is taken."},
+	{"Task", "Tasks on two workers", "Until all have run. chan: goroutines that range over a channel; ants: a Submit for each task; pool: Pool.Submit."},
+	{"Offload", "Offloaded requests", "A round trip to a handler on one of two workers. In the idiom, the owner passes envelopes on to a channel of workers."},
+	{"Idle", "Nothing to do", "A server without requests, and eight consumers of an empty queue."},
+}
+
+// describe returns the title and the text of a benchmark.
+func describe(name string) (title, text string) {
+	for _, a := range about {
+		if a.name == name {
+			return a.title, a.text
+		}
+	}
+	return name, ""
+}
+
+// rank returns where a benchmark stands in the report.
+func rank(name string) int {
+	for i, a := range about {
+		if a.name == name {
+			return i
+		}
+	}
+	return len(about)
+}
+
+// reading says how to read the tables.
+const reading = "Medians of the rounds; ± is how far the farthest round was from the median. Below it stands how many times " +
+	"better that is than the contestant that is named, the median of the ratios within a round, and the least and the most. Below 1 " +
+	"is worse: what is ours and worse is marked as lost, in whatever row it is. Compare within a row, and take a difference below 1.5x for noise."
+
+// contestants says who is who.
+var contestants = [][2]string{
+	{"idiom", "a goroutine that owns the state, and a channel of envelopes, each with a fresh reply channel; no context"},
+	{"idiom-pooled", "the same with pooled reply channels; right only because callers never give up"},
+	{"idiom-ctx, idiom-ctx-pooled", "with a select on a context at both ends"},
+	{"idiom-timeout, idiom-timer", "with a time-out for each request besides: context.WithTimeout, and a pooled timer"},
+	{"mutex", "a lock around a direct call that recovers panics: the floor for serial state"},
+	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// report makes the documents from the files of results.
+type report struct{ results, markdown, main string }
+
+// load reads the file of our own benchmarks and those of rivals.
+func (r *report) load() (own *results, rivals []*results, err error) {
+	all, err := filepath.Glob(filepath.Join(r.results, "*.txt"))
+	if err != nil {
+		return nil, nil, err
+	}
+	isRival := func(name string) bool { return strings.HasPrefix(filepath.Base(name), "rivals-") }
+	if r.main == "" {
+		for _, name := range all { // sorted: the last date wins
+			if !isRival(name) {
+				r.main = name
+			}
+		}
+	}
+	if r.main == "" {
+		return nil, nil, fmt.Errorf("%s has no results", r.results)
+	}
+	if own, err = readFile(r.main); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range all {
+		if isRival(name) {
+			f, err := readFile(name)
+			if err != nil {
+				return nil, nil, err
+			}
+			rivals = append(rivals, f)
+		}
+	}
+	return own, rivals, nil
+}
+
+func readFile(name string) (*results, error) {
+	in, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	f, err := read(in, filepath.ToSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(f.benches, func(a, b *benchmark) int { return rank(a.name) - rank(b.name) })
+	return f, nil
+}
+
+// write writes BENCHMARKS.md and report.html.
+func (r *report) write(stderr io.Writer) error {
+	own, rivals, err := r.load()
+	if err != nil {
+		return err
+	}
+	page := filepath.Join(r.results, "report.html")
+	html, err := renderHTML(own, rivals)
+	if err != nil {
+		return err
+	}
+	md := renderMarkdown(own, rivals, filepath.ToSlash(page))
+	if err := errors.Join(os.WriteFile(r.markdown, md, 0o666), os.WriteFile(page, html, 0o666)); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "compare: wrote %s and %s from %s, and from %d files of rivals\n", r.markdown, page, r.main, len(rivals))
+	return nil
+}
+
+// facts lists the configuration of a file, as far as it tells something.
+func (f *results) facts() (s []string) {
+	for _, c := range f.config {
+		switch c.key {
+		case "round", "foreign-cores", "pkg":
+		default:
+			s = append(s, c.key+": "+strings.Join(c.values, ", "))
+		}
+	}
+	s = append(s, fmt.Sprintf("rounds: %d, interleaved", f.rounds()))
+	if others := f.get("foreign-cores"); len(others) > 0 { // two digits after the point: they sort as text
+		s = append(s, "others used at most "+slices.Max(others)+" cores in a round")
+	}
+	return s
+}

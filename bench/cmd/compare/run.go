@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/bench/cmd/internal/progress"
+)
+
+// rounds runs the benchmarks.
+type rounds struct {
+	bench     string
+	benchtime time.Duration
+	count     int
+	short     bool
+	strict    bool
+	out       string // file; empty: none
+}
+
+// limit is how many cores others may use during a round that counts.
+//
+// What others use of the processors matters more than how fast they are: with
+// one of two cores taken, clients hardly run at the same time, so they hardly
+// contend, and callers that run their own requests look several times faster
+// than they are. So a round counts only if others used little of the machine
+// meanwhile; what it measured plays no part in that.
+const limit = 0.1
+
+// measure runs the rounds and prints what came out.
+func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
+	p := progress.New("compare", stderr)
+	defer p.Stop()
+	dir, err := os.MkdirTemp("", "compare")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	p.Say("compiling the benchmarks")
+	binary := filepath.Join(dir, "bench.test")
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./bench").CombinedOutput(); err != nil {
+		return fmt.Errorf("go test -c ./bench: %w\n%s", err, out)
+	}
+	p.Say("running each benchmark once, to count them")
+	steps := 0
+	if _, err := r.once(ctx, binary, true, func(string) { steps++ }); err != nil {
+		return err
+	}
+	if steps == 0 {
+		return fmt.Errorf("-bench %q matches no benchmark", r.bench)
+	}
+	var raw bytes.Buffer
+	r.head(ctx, &raw)
+	worst, rejected := 0.0, 0
+	for kept := 0; kept < r.count; {
+		p.Round(fmt.Sprintf("round %d of %d", kept+1, r.count))
+		p.Start(steps)
+		before, unknown := used()
+		out, err := r.once(ctx, binary, false, p.Step)
+		p.Stop()
+		if err != nil {
+			return err
+		}
+		cores := 0.0
+		if unknown == nil {
+			var after usage
+			if after, unknown = used(); unknown == nil {
+				cores, unknown = foreign(before, after)
+			}
+		}
+		switch {
+		case unknown != nil && r.strict:
+			return fmt.Errorf("-strict: %w", unknown)
+		case unknown == nil && cores > limit && r.strict:
+			p.Say("round left out: others used %.2f cores", cores)
+			if rejected++; rejected > 3*r.count {
+				return fmt.Errorf("the machine is too busy: %d rounds left out", rejected)
+			}
+			continue
+		}
+		kept++
+		worst = max(worst, cores)
+		fmt.Fprintf(&raw, "round: %d\n", kept)
+		if unknown == nil {
+			fmt.Fprintf(&raw, "foreign-cores: %.2f\n", cores)
+		}
+		raw.Write(out)
+	}
+	if worst > limit {
+		p.Say("others used up to %.2f cores meanwhile: do not trust the numbers", worst)
+	}
+	if rejected > 0 {
+		fmt.Fprintf(&raw, "rounds-left-out: %d\n", rejected)
+	}
+	if r.out != "" {
+		if err := os.WriteFile(r.out, raw.Bytes(), 0o666); err != nil {
+			return err
+		}
+		p.Say("wrote %s", r.out)
+	}
+	f, err := read(&raw, r.out)
+	if err != nil {
+		return err
+	}
+	return f.print(stdout)
+}
+
+// head writes the configuration lines: what was measured, when and where.
+func (r *rounds) head(ctx context.Context, out io.Writer) {
+	ask := func(name string, args ...string) string {
+		s, err := exec.CommandContext(ctx, name, args...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(s))
+	}
+	short := ""
+	if r.short {
+		short = " -short"
+	}
+	for _, s := range [][2]string{
+		{"date", time.Now().UTC().Format(time.DateOnly)},
+		{"commit", ask("git", "describe", "--always", "--dirty")},
+		{"command", fmt.Sprintf("go test -run '^$' -bench '%s' -benchtime %v%s ./bench", r.bench, r.benchtime, short)},
+		{"go", ask("go", "env", "GOVERSION")},
+		{"cores", fmt.Sprint(runtime.NumCPU())},
+		{"kernel", ask("uname", "-sr")},
+	} {
+		if s[1] != "" {
+			fmt.Fprintf(out, "%s: %s\n", s[0], s[1])
+		}
+	}
+}
+
+// once runs all benchmarks one time, and tells step the name of each that has
+// ended. It returns what they print; with counting, they run as short as they
+// can.
+func (r *rounds) once(ctx context.Context, binary string, counting bool, step func(string)) ([]byte, error) {
+	args := []string{"-test.run", "^$", "-test.bench", r.bench, "-test.timeout", "30m"}
+	if counting || r.short {
+		args = append(args, "-test.short")
+	}
+	if counting {
+		args = append(args, "-test.benchtime", "1x")
+	} else {
+		args = append(args, "-test.benchtime", r.benchtime.String())
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = "bench"
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		if name, _, found := strings.Cut(lines.Text(), " "); found && strings.HasPrefix(name, "Benchmark") {
+			step(strings.TrimPrefix(name, "Benchmark"))
+		}
+		out.Write(append(lines.Bytes(), '\n'))
+	}
+	if err := cmd.Wait(); err != nil {
+		return nil, fmt.Errorf("the benchmarks failed: %w\n%s%s", err, out.Bytes(), stderr.Bytes())
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("PASS\n")), lines.Err()
+}
