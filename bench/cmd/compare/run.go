@@ -57,8 +57,7 @@ func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
 	if steps == 0 {
 		return fmt.Errorf("-bench %q matches no benchmark", r.bench)
 	}
-	var raw bytes.Buffer
-	r.head(ctx, &raw)
+	var raw, measured bytes.Buffer
 	worst, rejected := 0.0, 0
 	for kept := 0; kept < r.count; {
 		p.Round(fmt.Sprintf("round %d of %d", kept+1, r.count))
@@ -88,18 +87,20 @@ func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 		kept++
 		worst = max(worst, cores)
-		fmt.Fprintf(&raw, "round: %d\n", kept)
+		fmt.Fprintf(&measured, "round: %d\n", kept)
 		if unknown == nil {
-			fmt.Fprintf(&raw, "foreign-cores: %.2f\n", cores)
+			fmt.Fprintf(&measured, "foreign-cores: %.2f\n", cores)
 		}
-		raw.Write(out)
+		measured.Write(out)
 	}
 	if worst > limit {
 		p.Say("others used up to %.2f cores meanwhile: do not trust the numbers", worst)
 	}
-	if rejected > 0 {
+	r.head(ctx, &raw) // configuration lines hold for the results that follow
+	if r.strict {
 		fmt.Fprintf(&raw, "rounds-left-out: %d\n", rejected)
 	}
+	measured.WriteTo(&raw)
 	if r.out != "" {
 		if err := os.WriteFile(r.out, raw.Bytes(), 0o666); err != nil {
 			return err
