@@ -121,9 +121,7 @@ func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 		}
 	}()
 	a.out[i].Value, a.out[i].Err, ran = a.d.inline.TryInline(a.ctx, req)
-	if done = true; ran {
-		a.d.counters.Add(cInline, 1)
-	}
+	done = true
 	return ran
 }
 

@@ -40,8 +40,7 @@ type Dispatcher[Req, Resp any] struct {
 
 // The counters of Stats.
 const (
-	cInline = iota
-	cQueued
+	cQueued = iota
 	cAnswered
 	cCommands
 	cRateLimited
@@ -174,8 +173,9 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 }
 
 // Stats is what a dispatcher counted, read one after the other while it works.
+// Requests that ran on their callers' goroutines are not in it: the server
+// counts them (server.Stats.Inline), since it can do so at no cost.
 type Stats struct {
-	Inline   uint64 // requests that ran on their callers' goroutines
 	Queued   uint64 // requests that were accepted by the queue
 	Answered uint64 // of those, the ones whose caller has gone, with a reply or without
 	Commands uint64 // commands that were accepted
@@ -194,7 +194,6 @@ type Stats struct {
 func (d *Dispatcher[Req, Resp]) Stats() Stats {
 	s := Stats{
 		Answered:    d.counters.Load(cAnswered), // before Queued, so that InFlight is not negative
-		Inline:      d.counters.Load(cInline),
 		Queued:      d.counters.Load(cQueued),
 		Commands:    d.counters.Load(cCommands),
 		RateLimited: d.counters.Load(cRateLimited),

@@ -22,7 +22,6 @@ func (d *Dispatcher[Req, Resp]) Request(ctx context.Context, req Req) (Resp, err
 	arg.Context(ctx, "dispatcher")
 	if d.inline != nil && !d.limited && ctx.Err() == nil {
 		if resp, err, ran := d.inline.TryInline(ctx, req); ran {
-			d.counters.Add(cInline, 1)
 			return resp, err
 		}
 	}
@@ -49,7 +48,6 @@ func (d *Dispatcher[Req, Resp]) request(ctx context.Context, req Req, p *pending
 		}
 		if d.inline != nil {
 			if resp, err, ran := d.inline.TryInline(ctx, req); ran {
-				d.counters.Add(cInline, 1)
 				return resp, err
 			}
 		}

@@ -55,20 +55,20 @@ func (s *Server[Req, Resp]) dropped(e *dispatcher.Envelope[Req, Resp]) bool {
 // call calls the handler and answers; owner as in handle.
 func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) {
 	if !e.IsRequest() {
-		s.counters.Add(cCommands, 1)
+		s.count(e, owner)
 		if err := s.handler.HandleCommand(e.Context(), e.Message()); err != nil {
 			s.counters.Add(cFailed, 1)
 			s.failedCommand(e.Message(), err)
 		}
 		return
 	}
-	s.counters.Add(cRequests, 1)
+	s.count(e, owner)
 	var resp Resp
 	var err error
-	if owner && s.role != nil && s.role.mode != CallerRunsNever && s.role.pace.due() {
+	if r := s.role; owner && r != nil && r.mode != CallerRunsNever && r.due() {
 		start := time.Now()
 		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
-		s.role.pace.note(time.Since(start))
+		r.ring.Note.Skip = r.pace.note(time.Since(start))
 	} else {
 		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
 	}
@@ -76,6 +76,18 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 		s.counters.Add(cFailed, 1)
 	}
 	e.Reply(resp, err)
+}
+
+// count counts a message that is about to be handled.
+func (s *Server[Req, Resp]) count(e *dispatcher.Envelope[Req, Resp], owner bool) {
+	switch {
+	case owner && s.role != nil:
+		s.role.count(e.IsRequest())
+	case e.IsRequest():
+		s.counters.Add(cRequests, 1)
+	default:
+		s.counters.Add(cCommands, 1)
+	}
 }
 
 // unwound makes the outcome of a handler call that did not return: a panic with

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -11,6 +12,9 @@ const (
 	// some microseconds on, running on the caller gains little and keeps the
 	// caller from what it could have done meanwhile.
 	fastCall = 5 * time.Microsecond
+	// briefCall is how long a call may take for callers to wait for the role
+	// awake: much less than the waking and switching that this saves.
+	briefCall = 300 * time.Nanosecond
 	// toProve is how many fast samples in a row make a handler fast.
 	toProve = 8
 	// toDoubt is how many slow samples in a row make it not so: more than one,
@@ -21,36 +25,32 @@ const (
 	sampleEvery = 64
 )
 
-// pace judges whether handler calls are fast enough to run on callers. Its
-// fields but fast belong to the owner of the role.
+// pace judges by samples whether handler calls are fast enough to run on
+// callers, and brief enough to wait for. Only the owner of the role takes notes.
 type pace struct {
-	fast atomic.Bool
-	skip int // calls until the next sample
-	run  int // samples in a row that spoke against the present judgement
+	fast  atomic.Bool
+	brief atomic.Bool // so was the latest sample, and callers run beside each other
+	run   int         // samples in a row that spoke against fast as it is
 }
 
-func (p *pace) isFast() bool { return p.fast.Load() }
-
-// due reports whether to time this call.
-func (p *pace) due() bool {
-	p.skip--
-	return p.skip < 0
-}
-
-// note takes the time of a call.
-func (p *pace) note(d time.Duration) {
+// note takes the time of a call and returns how many calls to skip until the
+// next sample.
+func (p *pace) note(d time.Duration) (skip int) {
+	if brief := d <= briefCall && runtime.GOMAXPROCS(0) > 1; brief != p.brief.Load() {
+		p.brief.Store(brief)
+	}
 	fast := p.fast.Load()
 	if (d <= fastCall) == fast {
 		p.run = 0
 		if fast {
-			p.skip = sampleEvery - 1
+			return sampleEvery - 1
 		}
-		return
+		return 0
 	}
-	p.skip = 0 // look closely
 	p.run++
 	if fast && p.run >= toDoubt || !fast && p.run >= toProve {
 		p.run = 0
 		p.fast.Store(!fast)
 	}
+	return 0 // look closely
 }

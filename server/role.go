@@ -12,9 +12,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// helpTime bounds how long a caller handles the messages of others.
-const helpTime = 20 * time.Microsecond
-
 // roleEngine runs the handler under the role of a ring (internal/ring/role.go).
 // The role is in one of these hands:
 //
@@ -33,6 +30,7 @@ type roleEngine[Req, Resp any] struct {
 	spares sync.Pool  // of space
 	pace   pace
 	mode   CallerRuns
+	tally  tally
 }
 
 func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req, Resp] {
@@ -105,104 +103,6 @@ func (r *roleEngine[Req, Resp]) close() {
 		r.wake.Give()
 	}
 	r.space.Wake()
-}
-
-// mayRun reports whether requests run on their callers at the moment.
-func (r *roleEngine[Req, Resp]) mayRun() bool {
-	switch r.mode {
-	case CallerRunsAuto:
-		return r.pace.isFast()
-	case CallerRunsAlways:
-		return true
-	}
-	return false
-}
-
-// tryInline runs req on this goroutine if the ring is idle.
-func (r *roleEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
-	if !r.ring.TryOwn() {
-		return resp, nil, false
-	}
-	s := r.server
-	returned := false
-	defer func() {
-		if !returned {
-			// If it was Offload that panicked, the request is queued, and has
-			// its outcome there.
-			if v := recover(); ran {
-				err = s.unwound(v)
-			}
-		}
-		r.leave()
-	}()
-	if s.offload != nil && s.offload(req) {
-		returned = true
-		return resp, nil, false
-	}
-	ran = true
-	s.counters.Add(cInline, 1)
-	// The same lines stand in call. As one function they cost this path, the one
-	// that is there to be fast, 9 % (10 interleaved rounds, p = 0.02).
-	if r.pace.due() {
-		start := time.Now()
-		resp, err = s.handler.HandleRequest(ctx, req)
-		r.pace.note(time.Since(start))
-	} else {
-		resp, err = s.handler.HandleRequest(ctx, req)
-	}
-	returned = true
-	if err != nil {
-		s.counters.Add(cFailed, 1)
-	}
-	return resp, err, true
-}
-
-// leave gives the role up after the caller's own request. If others were
-// queued meanwhile it goes to the server's goroutine, which holds nobody's lock
-// and drains in batches; with CallerRunsAlways, after some help.
-func (r *roleEngine[Req, Resp]) leave() {
-	if r.ring.Release() == ring.OK {
-		return
-	}
-	if r.mode == CallerRunsAlways {
-		r.help()
-		return
-	}
-	r.wake.Give()
-}
-
-// help handles others' messages for a while, then gives the role up or on.
-func (r *roleEngine[Req, Resp]) help() {
-	released := false
-	defer func() {
-		if !released { // also when a handler calls Goexit
-			r.wake.Give()
-		}
-	}()
-	start := time.Now()
-	var e dispatcher.Envelope[Req, Resp]
-	for n := 1; n <= r.server.opts.Batch; n++ {
-		switch r.ring.PopInto(&e) {
-		case ring.OK:
-			r.space.Wake()
-			r.server.handle(&e, true)
-			// A clock read costs as much as a fast request; commands are not
-			// sampled, and may be slow.
-			if (n%8 == 0 || !e.IsRequest() || !r.pace.isFast()) && time.Since(start) > helpTime {
-				return
-			}
-			continue
-		case ring.Empty:
-			if r.ring.Release() == ring.OK {
-				released = true
-				return
-			}
-		case ring.Closed:
-			return
-		}
-		// Somebody is in the middle of a push. A caller has its own things
-		// to do; a few looks, then the server's goroutine may wait for it.
-	}
 }
 
 // serve drains the ring whenever the role comes to the server's goroutine, and

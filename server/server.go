@@ -70,8 +70,7 @@ var _ interface {
 
 // The counters of Stats.
 const (
-	cInline = iota
-	cRequests
+	cRequests = iota // on workers and over a backend other than the ring
 	cCommands
 	cFailed
 	cPanicked
@@ -186,7 +185,7 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 }
 
 // Stats is what a server counted. Fields are read one after the other while it
-// works. At rest all accepted messages are accounted for: each request that was
+// works, and Inline, Requests and Commands may then be up to 64 behind. At rest all accepted messages are accounted for: each request that was
 // not on its caller's goroutine and each command is in one of Requests,
 // Commands, Expired, Refused and PoolFull.
 type Stats struct {
@@ -211,7 +210,6 @@ type Stats struct {
 // Stats returns the server's counters.
 func (s *Server[Req, Resp]) Stats() Stats {
 	st := Stats{
-		Inline:    s.counters.Load(cInline),
 		Requests:  s.counters.Load(cRequests),
 		Commands:  s.counters.Load(cCommands),
 		Failed:    s.counters.Load(cFailed),
@@ -225,7 +223,11 @@ func (s *Server[Req, Resp]) Stats() Stats {
 		st.Backlog = s.backlog.Len()
 	}
 	if s.role != nil {
-		st.Queue, st.Fast = s.role.stats(), s.role.pace.isFast()
+		inline, requests, commands := s.role.counts()
+		st.Inline = inline
+		st.Requests += requests
+		st.Commands += commands
+		st.Queue, st.Fast = s.role.stats(), s.role.pace.fast.Load()
 	} else {
 		st.Queue = s.loops.Stats()
 	}

@@ -101,8 +101,14 @@ type cell[T any] struct {
 
 // Ring is the ring. Use New.
 type Ring[T any] struct {
-	_     pad.Line
-	tail  atomic.Uint64 // position | closed | owned; written by producers and by the role's owner
+	_    pad.Line
+	tail atomic.Uint64 // position | closed | owned; written by producers and by the role's owner
+
+	// Note is for the role's owner alone. It stands beside the tail because
+	// taking the role has brought that cache line here; each further line that
+	// owners write would be one more to move when the role changes cores.
+	Note Note
+
 	_     pad.Line
 	head  atomic.Uint64 // position; written by consumers
 	_     pad.Line

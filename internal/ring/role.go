@@ -38,6 +38,12 @@ package ring
 // and the synchronization-parallelism tradeoff", SPAA 2010) with a ring as the
 // publication list and the combiner's lock in its tail word.
 
+// Note is what an owner leaves for the next one, in plain fields.
+type Note struct {
+	Inline, Requests, Commands uint64 // messages handled so far, by kind
+	Skip                       int    // calls until the next one that is timed
+}
+
 // TryOwn takes the role if the ring is idle and open. One attempt: a lost race
 // means that the ring is not idle any more.
 func (r *Ring[T]) TryOwn() bool {

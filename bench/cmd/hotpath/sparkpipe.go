@@ -79,14 +79,15 @@ func (b *sparkpipe) shutdown(ctx context.Context) error {
 	return b.pool.Shutdown(ctx)
 }
 
-// stats takes what was accepted from the dispatcher, and what became of it from
-// the server: two sides that do not share a counter. Only requests are
+// stats takes what was queued from the dispatcher, and what became of it from
+// the server: two sides that do not share a counter. What ran on its caller was
+// never queued, and is counted by the server only. Only requests are
 // offloaded, and nothing calls Close, so that Refused and PoolFull count
 // requests, too.
 func (b *sparkpipe) stats() stats {
 	d, s := b.d.Stats(), b.srv.Stats()
 	return stats{
-		accepted: d.Inline + d.Queued,
+		accepted: s.Inline + d.Queued,
 		answered: s.Inline + s.Requests + s.Expired + s.Refused + s.PoolFull,
 		commands: d.Commands,
 		handled:  s.Commands,

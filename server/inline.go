@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+)
+
+// The caller's side of the role: requests that run on the goroutines that send
+// them.
+
+const (
+	// helpTime bounds how long a caller handles the messages of others.
+	helpTime = 20 * time.Microsecond
+	// roleLooks is how often a caller looks for the role of a busy server before
+	// it is queued.
+	roleLooks = 4
+	// pauseSteps is how long it pauses before each look: multiplications that
+	// wait for each other, which take some 3 cycles on any processor, about
+	// 2 µs in all. It is no time, because a clock stands still in a bubble of
+	// testing/synctest.
+	pauseSteps = 2000
+)
+
+// mayRun reports whether requests run on their callers at the moment.
+func (r *roleEngine[Req, Resp]) mayRun() bool {
+	switch r.mode {
+	case CallerRunsAuto:
+		return r.pace.fast.Load()
+	case CallerRunsAlways:
+		return true
+	}
+	return false
+}
+
+// tryInline runs req on this goroutine if the ring is idle.
+func (r *roleEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
+	if !r.ring.TryOwn() && !r.awaitRole(ctx) {
+		return resp, nil, false
+	}
+	s := r.server
+	returned := false
+	defer func() {
+		if !returned {
+			// If it was Offload that panicked, the request is queued, and has
+			// its outcome there.
+			if v := recover(); ran {
+				err = s.unwound(v)
+			}
+		}
+		r.leave()
+	}()
+	if s.offload != nil && s.offload(req) {
+		returned = true
+		return resp, nil, false
+	}
+	ran = true
+	note := &r.ring.Note
+	note.Inline++
+	// The same lines stand in call. As one function they cost this path, the one
+	// that is there to be fast, 9 % (10 interleaved rounds, p = 0.02).
+	if r.due() {
+		r.tally.publish(note)
+		start := time.Now()
+		resp, err = s.handler.HandleRequest(ctx, req)
+		note.Skip = r.pace.note(time.Since(start))
+	} else {
+		resp, err = s.handler.HandleRequest(ctx, req)
+	}
+	returned = true
+	if err != nil {
+		s.counters.Add(cFailed, 1)
+	}
+	return resp, err, true
+}
+
+// awaitRole waits for the role for a moment, awake, after TryOwn has failed:
+// some microseconds, in a few looks. It is for handlers whose calls are much
+// shorter than that: they make room at once, while to be queued behind one
+// costs two switches of goroutines, and to fight over the role with the other
+// core costs each call the moves of its cache lines. The long pauses let the
+// other core run many calls in a row; see BENCHMARKS.md for what they buy.
+func (r *roleEngine[Req, Resp]) awaitRole(ctx context.Context) bool {
+	if !r.pace.brief.Load() {
+		return false
+	}
+	for i := 0; i < roleLooks; i++ {
+		pause()
+		if r.ring.TryOwn() {
+			if ctx.Err() == nil {
+				return true
+			}
+			r.leave()
+			return false
+		}
+	}
+	return false
+}
+
+// due reports whether to time this call.
+func (r *roleEngine[Req, Resp]) due() bool {
+	r.ring.Note.Skip--
+	return r.ring.Note.Skip < 0
+}
+
+// leave gives the role up after the caller's own request. If others were
+// queued meanwhile it goes to the server's goroutine, which holds nobody's lock
+// and drains in batches; with CallerRunsAlways, after some help.
+func (r *roleEngine[Req, Resp]) leave() {
+	if r.ring.Release() == ring.OK {
+		return
+	}
+	if r.mode == CallerRunsAlways {
+		r.help()
+		return
+	}
+	r.wake.Give()
+}
+
+// help handles others' messages for a while, then gives the role up or on.
+func (r *roleEngine[Req, Resp]) help() {
+	released := false
+	defer func() {
+		if !released { // also when a handler calls Goexit
+			r.wake.Give()
+		}
+	}()
+	start := time.Now()
+	var e dispatcher.Envelope[Req, Resp]
+	for n := 1; n <= r.server.opts.Batch; n++ {
+		switch r.ring.PopInto(&e) {
+		case ring.OK:
+			r.space.Wake()
+			r.server.handle(&e, true)
+			// A clock read costs as much as a fast request; commands are not
+			// sampled, and may be slow.
+			if (n%8 == 0 || !e.IsRequest() || !r.pace.fast.Load()) && time.Since(start) > helpTime {
+				return
+			}
+			continue
+		case ring.Empty:
+			if r.ring.Release() == ring.OK {
+				released = true
+				return
+			}
+		case ring.Closed:
+			return
+		}
+		// Somebody is in the middle of a push. A caller has its own things
+		// to do; a few looks, then the server's goroutine may wait for it.
+	}
+}
+
+// pause keeps the processor for pauseSteps without touching memory. What it
+// returns says nothing; it is there so that the loop is not removed.
+//
+//go:noinline
+func pause() uint64 {
+	x := uint64(1)
+	for i := 0; i < pauseSteps; i++ {
+		x *= 0x9E3779B97F4A7C15
+	}
+	return x
+}
