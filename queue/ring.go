@@ -6,6 +6,7 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 )
 
 // Ring is the lock-free queue. Its cells and their proof are in internal/ring;
@@ -13,7 +14,20 @@ import (
 type Ring[T any] struct {
 	ring  *ring.Ring[T]
 	waits waits
+
+	// How the values flow, as seen by those who found the ring full or empty.
+	full, empty spin.Flow
 }
+
+const (
+	// pausing is the least capacity at which it pays to pause before going to
+	// sleep. A smaller ring is filled or drained in less than a pause.
+	pausing = 256
+	// roomLooks is how often a producer looks for room, each time after a
+	// pause, before it goes to sleep. A consumer looks once: it has emptied the
+	// ring, while there is room as soon as one value is popped.
+	roomLooks = 2
+)
 
 var (
 	_ Queue[int]       = (*Ring[int])(nil)
@@ -56,7 +70,28 @@ func (q *Ring[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 	if err := q.TryPush(v); err != ErrFull {
 		return err
 	}
+	return q.pushSlow(ctx, v, expired)
+}
+
+// pushSlow waits for room: awake for a moment if values flow, then asleep.
+func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) error {
+	if q.pauses(&q.full) {
+		for i := 0; i < roomLooks; i++ {
+			spin.Pause()
+			if err := q.TryPush(v); err != ErrFull {
+				return err
+			}
+		}
+	}
 	return pushSlow[T](q, &q.waits, ctx, v, expired)
+}
+
+func (q *Ring[T]) pauses(f *spin.Flow) bool {
+	if q.Cap() < pausing {
+		return false
+	}
+	popped, _, _ := q.ring.Progress()
+	return f.Worth(popped)
 }
 
 // PushBatch queues the values of vs in their order and blocks while the ring
@@ -84,7 +119,7 @@ func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 			}
 			continue
 		}
-		if err := pushSlow[T](q, &q.waits, ctx, vs[done], nil); err != nil {
+		if err := q.pushSlow(ctx, vs[done], nil); err != nil {
 			return done, err
 		}
 		done++
@@ -124,6 +159,12 @@ func (q *Ring[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (T, er
 	if v, s := q.pop(); s != ring.Empty {
 		return v, popError(s)
 	}
+	if q.pauses(&q.empty) {
+		spin.Pause()
+		if v, s := q.pop(); s != ring.Empty {
+			return v, popError(s)
+		}
+	}
 	return popSlow[T](q, &q.waits, ctx, expired)
 }
 
@@ -134,6 +175,10 @@ func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 		return 0, err
 	}
 	n, s := q.popBatch(dst)
+	if s == ring.Empty && q.pauses(&q.empty) {
+		spin.Pause()
+		n, s = q.popBatch(dst)
+	}
 	if s != ring.Empty {
 		return n, popError(s)
 	}

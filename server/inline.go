@@ -6,6 +6,7 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 )
 
 // The caller's side of the role: requests that run on the goroutines that send
@@ -15,13 +16,8 @@ const (
 	// helpTime bounds how long a caller handles the messages of others.
 	helpTime = 20 * time.Microsecond
 	// roleLooks is how often a caller looks for the role of a busy server before
-	// it is queued.
+	// it is queued, each after a pause.
 	roleLooks = 4
-	// pauseSteps is how long it pauses before each look: multiplications that
-	// wait for each other, which take some 3 cycles on any processor, about
-	// 2 µs in all. It is no time, because a clock stands still in a bubble of
-	// testing/synctest.
-	pauseSteps = 2000
 )
 
 // mayRun reports whether requests run on their callers at the moment.
@@ -87,7 +83,7 @@ func (r *roleEngine[Req, Resp]) awaitRole(ctx context.Context) bool {
 		return false
 	}
 	for i := 0; i < roleLooks; i++ {
-		pause()
+		spin.Pause()
 		if r.ring.TryOwn() {
 			if ctx.Err() == nil {
 				return true
@@ -151,16 +147,4 @@ func (r *roleEngine[Req, Resp]) help() {
 		// Somebody is in the middle of a push. A caller has its own things
 		// to do; a few looks, then the server's goroutine may wait for it.
 	}
-}
-
-// pause keeps the processor for pauseSteps without touching memory. What it
-// returns says nothing; it is there so that the loop is not removed.
-//
-//go:noinline
-func pause() uint64 {
-	x := uint64(1)
-	for i := 0; i < pauseSteps; i++ {
-		x *= 0x9E3779B97F4A7C15
-	}
-	return x
 }

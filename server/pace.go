@@ -1,9 +1,10 @@
 package server
 
 import (
-	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 )
 
 const (
@@ -36,7 +37,7 @@ type pace struct {
 // note takes the time of a call and returns how many calls to skip until the
 // next sample.
 func (p *pace) note(d time.Duration) (skip int) {
-	if brief := d <= briefCall && runtime.GOMAXPROCS(0) > 1; brief != p.brief.Load() {
+	if brief := d <= briefCall && spin.Parallel(); brief != p.brief.Load() {
 		p.brief.Store(brief)
 	}
 	fast := p.fast.Load()
