@@ -94,7 +94,9 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 		a.failed(i, err)
 		return
 	}
-	if d.inline != nil && a.inline(i, req) {
+	// Behind one that is queued the server is not idle, and to try would be to
+	// wait.
+	if d.inline != nil && a.b.n == 0 && a.inline(i, req) {
 		return
 	}
 	q := d.pending.Get().(*pending[Resp])

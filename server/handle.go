@@ -65,10 +65,10 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 	s.count(e, owner)
 	var resp Resp
 	var err error
-	if r := s.role; owner && r != nil && r.mode != CallerRunsNever && r.due() {
+	if r := s.role; owner && r != nil && r.mode != CallerRunsNever && r.tally.due() {
 		start := time.Now()
 		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
-		r.ring.Note.Skip = r.pace.note(time.Since(start))
+		r.tally.skip = r.pace.note(time.Since(start))
 	} else {
 		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
 	}
@@ -82,7 +82,7 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 func (s *Server[Req, Resp]) count(e *dispatcher.Envelope[Req, Resp], owner bool) {
 	switch {
 	case owner && s.role != nil:
-		s.role.count(e.IsRequest())
+		s.role.tally.count(e.IsRequest())
 	case e.IsRequest():
 		s.counters.Add(cRequests, 1)
 	default:

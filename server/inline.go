@@ -18,6 +18,9 @@ const (
 	// roleLooks is how often a caller looks for the role of a busy server before
 	// it is queued, each after a pause.
 	roleLooks = 4
+	// roomLooks is how often a pusher looks for room in a full ring before it
+	// goes to sleep, each after a pause.
+	roomLooks = 2
 )
 
 // mayRun reports whether requests run on their callers at the moment.
@@ -54,11 +57,10 @@ func (r *roleEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Re
 	}
 	ran = true
 	note := &r.ring.Note
-	note.Inline++
+	note.Count++
 	// The same lines stand in call. As one function they cost this path, the one
 	// that is there to be fast, 9 % (10 interleaved rounds, p = 0.02).
-	if r.due() {
-		r.tally.publish(note)
+	if r.tally.dueInline(note) {
 		start := time.Now()
 		resp, err = s.handler.HandleRequest(ctx, req)
 		note.Skip = r.pace.note(time.Since(start))
@@ -93,12 +95,6 @@ func (r *roleEngine[Req, Resp]) awaitRole(ctx context.Context) bool {
 		}
 	}
 	return false
-}
-
-// due reports whether to time this call.
-func (r *roleEngine[Req, Resp]) due() bool {
-	r.ring.Note.Skip--
-	return r.ring.Note.Skip < 0
 }
 
 // leave gives the role up after the caller's own request. If others were

@@ -9,6 +9,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -28,9 +29,11 @@ type roleEngine[Req, Resp any] struct {
 	wake   park.Token // the role, on its way to the server's goroutine
 	space  park.Gate  // pushers, while the ring is full
 	spares sync.Pool  // of space
-	pace   pace
-	mode   CallerRuns
-	tally  tally
+
+	full  spin.Flow // as seen by pushers that found the ring full
+	pace  pace
+	mode  CallerRuns
+	tally tally
 }
 
 func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req, Resp] {
@@ -63,6 +66,14 @@ func (r *roleEngine[Req, Resp]) tryPush(e *dispatcher.Envelope[Req, Resp]) error
 func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
 	if err := r.tryPush(e); err != queue.ErrFull {
 		return err
+	}
+	if popped, _, _ := r.ring.Progress(); r.full.Worth(popped) {
+		for i := 0; i < roomLooks; i++ {
+			spin.Pause()
+			if err := r.tryPush(e); err != queue.ErrFull {
+				return err
+			}
+		}
 	}
 	var err error
 	try := func() bool {
@@ -119,17 +130,27 @@ func (r *roleEngine[Req, Resp]) serve() {
 // drain handles messages until it could give the role up (false) or the ring
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
-	idle := 0
+	idle, commands := 0, 0
 	var e dispatcher.Envelope[Req, Resp]
 	for {
 		s := r.ring.PopInto(&e)
 		if s == ring.OK {
 			idle = 0
+			if commands++; e.IsRequest() {
+				commands = 0
+			}
 			r.space.Wake()
 			r.server.handle(&e, true)
 			continue
 		}
 		if s == ring.Empty {
+			// More commands are likely to come: see internal/spin. Not so more
+			// requests, whose callers wait to run on this very processor.
+			if commands >= spin.Flowing && spin.Parallel() {
+				commands = 0
+				spin.Pause()
+				continue
+			}
 			s = r.ring.Release()
 		}
 		switch s {

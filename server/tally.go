@@ -3,51 +3,74 @@ package server
 import (
 	"sync/atomic"
 
+	"github.com/sparkpipe/sparkpipe/internal/pad"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 )
 
-// tally makes the counts that owners keep in the ring's Note readable by
-// others. An owner counts in plain fields, which costs next to nothing, and
-// publishes now and then; who wants to know takes the role, if it is to be
-// had, and reads them as they are.
+// tally counts what owners of the role handle. An owner counts in plain fields,
+// which costs next to nothing, and publishes now and then; who wants to know
+// takes the role, if it is to be had, and reads them as they are.
+//
+// What ran on its caller is counted in the ring's Note.
 type tally struct {
-	inline, requests, commands atomic.Uint64
+	_        pad.Line
+	requests uint64 // from the queue
+	commands uint64
+	skip     int // queued requests until the next that is timed
+	_        pad.Line
+
+	published struct{ inline, requests, commands atomic.Uint64 }
 }
 
 // publishEvery is how many queued messages share one publication.
 const publishEvery = 64
 
-func (t *tally) publish(n *ring.Note) {
-	t.inline.Store(n.Inline)
-	t.requests.Store(n.Requests)
-	t.commands.Store(n.Commands)
+// count counts one queued message that the owner is about to handle.
+func (t *tally) count(request bool) {
+	if request {
+		t.requests++
+	} else {
+		t.commands++
+	}
+	if (t.requests+t.commands)%publishEvery == 0 {
+		t.publish()
+	}
 }
 
-// count counts one message that the owner is about to handle.
-func (r *roleEngine[Req, Resp]) count(request bool) {
-	n := &r.ring.Note
-	if request {
-		n.Requests++
-	} else {
-		n.Commands++
+func (t *tally) publish() {
+	t.published.requests.Store(t.requests)
+	t.published.commands.Store(t.commands)
+}
+
+// due reports whether to time this queued request.
+func (t *tally) due() bool {
+	t.skip--
+	return t.skip < 0
+}
+
+// due reports whether to time this request, which runs on its caller. Then it
+// publishes how many did.
+func (t *tally) dueInline(n *ring.Note) bool {
+	if n.Skip--; n.Skip >= 0 {
+		return false
 	}
-	if (n.Requests+n.Commands)%publishEvery == 0 {
-		r.tally.publish(n)
-	}
+	t.published.inline.Store(n.Count)
+	return true
 }
 
 // counts returns what owners have counted: exactly if the ring is idle or the
 // server has ended, otherwise as of the last publication.
 func (r *roleEngine[Req, Resp]) counts() (inline, requests, commands uint64) {
-	n := &r.ring.Note
+	t := &r.tally
 	if r.ring.TryOwn() {
 		defer r.leave()
-		return n.Inline, n.Requests, n.Commands
+		return r.ring.Note.Count, t.requests, t.commands
 	}
 	select {
 	case <-r.server.done:
-		return n.Inline, n.Requests, n.Commands
+		return r.ring.Note.Count, t.requests, t.commands
 	default:
-		return r.tally.inline.Load(), r.tally.requests.Load(), r.tally.commands.Load()
+		p := &t.published
+		return p.inline.Load(), p.requests.Load(), p.commands.Load()
 	}
 }

@@ -105,7 +105,7 @@ type Ring[T any] struct {
 	tail atomic.Uint64 // position | closed | owned; written by producers and by the role's owner
 
 	// Note is for the role's owner alone. It stands beside the tail because
-	// taking the role has brought that cache line here; each further line that
+	// taking the role has brought that cache line here; any other line that
 	// owners write would be one more to move when the role changes cores.
 	Note Note
 

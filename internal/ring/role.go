@@ -38,10 +38,12 @@ package ring
 // and the synchronization-parallelism tradeoff", SPAA 2010) with a ring as the
 // publication list and the combiner's lock in its tail word.
 
-// Note is what an owner leaves for the next one, in plain fields.
+// Note is what an owner that does not pop leaves for the next one, in plain
+// fields. One that pops has its own, elsewhere: pushers write this cache line all
+// the time.
 type Note struct {
-	Inline, Requests, Commands uint64 // messages handled so far, by kind
-	Skip                       int    // calls until the next one that is timed
+	Count uint64 // of whatever the owners count
+	Skip  int    // how many to skip until something is due
 }
 
 // TryOwn takes the role if the ring is idle and open. One attempt: a lost race

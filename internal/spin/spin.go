@@ -12,11 +12,11 @@ import (
 )
 
 // steps is how long Pause is: multiplications that wait for each other. Each
-// takes some 3 cycles on any processor, which makes about 2 microseconds. It is
+// takes some 3 cycles on any processor, which makes about 3 microseconds. It is
 // no time, because a clock stands still in a bubble of testing/synctest.
-const steps = 2000
+const steps = 3000
 
-// Pause keeps the processor for about 2 microseconds without touching memory.
+// Pause keeps the processor for about 3 microseconds without touching memory.
 // What it returns says nothing; it is there so that the loop is not removed.
 //
 //go:noinline
@@ -37,13 +37,14 @@ func Parallel() bool { return runtime.GOMAXPROCS(0) > 1 }
 // value is ready.
 type Flow struct{ last atomic.Uint64 }
 
-// flowing is how many values must have passed since the last time. With fewer,
-// the two sides take turns, and whoever pauses only makes the other wait.
-const flowing = 8
+// Flowing is how many values must have passed since the last time for a pause
+// to be worth it. With fewer, the two sides take turns, and whoever pauses only
+// makes the other wait.
+const Flowing = 8
 
 // Worth takes how many values have passed in all, and reports whether to pause.
 func (f *Flow) Worth(passed uint64) bool {
-	worth := passed-f.last.Load() >= flowing
+	worth := passed-f.last.Load() >= Flowing
 	f.last.Store(passed)
 	return worth && Parallel()
 }
