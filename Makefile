@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -69,6 +69,14 @@ bench-report: ## make BENCHMARKS.md and bench/results/report.html from the newes
 
 benchstat: ## what benchstat says of results, contestants side by side (FILE=bench.out)
 	$(TOOL) benchstat -col /impl $(or $(FILE),bench.out)
+
+bench-rivals: ## COUNT rounds against other queues, brokers and pools, kept: bench/results/rivals-*.txt
+	GO="$(GO)" GO122=$(GO122) COUNT=$(or $(COUNT),8) bash bench/rivals/run.sh
+
+rivals-check: ## vet and run what bench-rivals measures, for a moment each
+	cd bench/rivals && $(GO) vet ./... && $(GO) test -bench . -benchtime 20x ./...
+	cd bench/rivals/line && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...
+	cd bench/rivals/line && $(OLD) $(GO) vet ./... && $(OLD) $(GO) test -bench . -benchtime 20x ./zenq
 
 demo: ## the main job: a word index of the Go tree, over channels and over sparkpipe
 	$(GO) run ./bench/cmd/sparkpipe
