@@ -17,11 +17,19 @@ import (
 // a correct program is orders of magnitude faster on any machine.
 const hang = time.Minute
 
+// patience is hang, unless tb has a patience of its own.
+func patience(tb testing.TB) time.Duration {
+	if p, ok := tb.(interface{ Patience() time.Duration }); ok {
+		return p.Patience()
+	}
+	return hang
+}
+
 // Recv returns what c delivers. If nothing comes, the test fails with the stacks
 // of all goroutines: what it waits for is lost.
 func Recv[T any](tb testing.TB, c <-chan T) T {
 	tb.Helper()
-	timer := time.NewTimer(hang)
+	timer := time.NewTimer(patience(tb))
 	defer timer.Stop()
 	select {
 	case v := <-c:
@@ -36,7 +44,7 @@ func Recv[T any](tb testing.TB, c <-chan T) T {
 // what names it.
 func Eventually(tb testing.TB, cond func() bool, what string) {
 	tb.Helper()
-	for deadline := time.Now().Add(hang); !cond(); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(patience(tb)); !cond(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("never: %s\n%s", what, stacks())
 		}
@@ -68,6 +76,7 @@ func Join(tb testing.TB, fs ...func()) {
 func AtOnce(tb testing.TB, fs ...func()) {
 	tb.Helper()
 	var ready atomic.Int32
+	order := rand.Perm(len(fs)) // the last goroutine to start tends to be the first
 	Join(tb, Times(len(fs), func(i int) {
 		for ready.Add(1); int(ready.Load()) < len(fs); {
 			runtime.Gosched()
@@ -75,7 +84,7 @@ func AtOnce(tb testing.TB, fs ...func()) {
 		for spin := rand.Intn(200); spin > 0; spin-- {
 			ready.Load()
 		}
-		fs[i]()
+		fs[order[i]]()
 	})...)
 }
 
@@ -88,8 +97,9 @@ func Times(n int, f func(i int)) []func() {
 	return fs
 }
 
-// Park runs f on a goroutine of its own and returns when that goroutine sleeps
-// in a channel operation. It fails the test if f returns instead. The channel
+// Park runs f on a goroutine of its own and returns when that goroutine sleeps:
+// in a channel operation, a sync.Cond, a time.Sleep or the network poller. It
+// fails the test if f returns instead. The channel
 // delivers what f returns in the end.
 func Park[T any](tb testing.TB, f func() T) <-chan T {
 	tb.Helper()
@@ -100,7 +110,7 @@ func Park[T any](tb testing.TB, f func() T) <-chan T {
 		result <- f()
 	}()
 	g := Recv(tb, id)
-	for deadline := time.Now().Add(hang); !sleeps(g); runtime.Gosched() {
+	for deadline := time.Now().Add(patience(tb)); !sleeps(g); runtime.Gosched() {
 		if len(result) > 0 {
 			tb.Fatalf("returned %v and did not block", <-result)
 		}
@@ -133,24 +143,40 @@ func fillDump() []byte {
 	}
 }
 
-// self returns the id of the calling goroutine, whose dump begins with
-// "goroutine 7 [running]:".
-func self() (id int) {
+// Goroutines returns the ids of all goroutines.
+func Goroutines() map[int]bool {
+	dumping.Lock()
+	defer dumping.Unlock()
+	ids := map[int]bool{}
+	for _, block := range bytes.Split(fillDump(), []byte("\n\n")) {
+		ids[id(block)] = true
+	}
+	return ids
+}
+
+// self returns the id of the calling goroutine.
+func self() int {
 	buf := make([]byte, 64)
-	buf = buf[:runtime.Stack(buf, false)]
-	if _, err := fmt.Sscanf(string(buf), "goroutine %d ", &id); err != nil {
+	return id(buf[:runtime.Stack(buf, false)])
+}
+
+// id returns the id of a goroutine whose dump begins with
+// "goroutine 7 [running]:".
+func id(dump []byte) (id int) {
+	if _, err := fmt.Sscanf(string(dump[:min(64, len(dump))]), "goroutine %d ", &id); err != nil {
 		panic(err)
 	}
 	return id
 }
 
-// sleeps reports whether a goroutine is in a channel operation: its dump begins
-// with "goroutine 7 [select]:", or "goroutine 7 [chan receive, 2 minutes]:".
+// sleeps reports whether a goroutine sleeps: its dump begins with
+// "goroutine 7 [select]:", or "goroutine 7 [chan receive, 2 minutes]:". One that
+// waits for a mutex does not: that is over soon.
 func sleeps(id int) bool {
 	dumping.Lock()
 	defer dumping.Unlock()
 	_, block, _ := bytes.Cut(fillDump(), []byte(fmt.Sprintf("goroutine %d [", id)))
-	for _, state := range []string{"select", "chan receive", "chan send"} {
+	for _, state := range []string{"select", "chan receive", "chan send", "sync.Cond.Wait", "sleep", "IO wait"} {
 		if bytes.HasPrefix(block, []byte(state)) {
 			return true
 		}

@@ -31,6 +31,27 @@ func TestAtOnce(t *testing.T) {
 	AtOnce(t, func() { a <- <-b }, func() { b <- 1; <-a })
 }
 
+// Neither of two is always the first.
+func TestAtOnceIsFair(t *testing.T) {
+	var first [2]int
+	for first[0] == 0 || first[1] == 0 {
+		c := make(chan int, 2)
+		AtOnce(t, func() { c <- 0 }, func() { c <- 1 })
+		first[<-c]++
+	}
+}
+
+func TestGoroutines(t *testing.T) {
+	stop, id := make(chan struct{}), make(chan int)
+	go func() { id <- self(); <-stop }()
+	other := <-id
+	assert.True(t, Goroutines()[other])
+	assert.True(t, Goroutines()[self()])
+	assert.NotEqual(t, self(), other)
+	close(stop)
+	Eventually(t, func() bool { return !Goroutines()[other] }, "it is gone when it has ended")
+}
+
 func TestCPUTime(t *testing.T) {
 	before, ok := CPUTime()
 	if !ok {
