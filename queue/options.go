@@ -12,7 +12,13 @@ type Backend uint8
 const (
 	BackendRing Backend = iota // the lock-free ring; the default
 	BackendChan                // a plain Go channel
-	BackendZenQ                // github.com/alphadose/zenq/v2, Go 1.22 only
+
+	// BackendZenQ is github.com/alphadose/zenq/v2, on Go 1.22 only. It keeps a
+	// popped value until its cell is used again, and each queue for ever, with
+	// the one goroutine that ZenQ starts for it: of the promises that package
+	// queuetest tests it breaks PoppedIsNotKept, DroppedQueueIsGarbage and
+	// LeavesNoGoroutine. It crashes under the race detector.
+	BackendZenQ
 )
 
 // String returns "ring", "chan" or "zenq".

@@ -1,9 +1,7 @@
 package queue_test
 
 import (
-	"context"
 	"errors"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -101,66 +99,6 @@ func TestPayloadOf1MiB(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 2, n)
 			require.True(t, dst[0] == values[0] && dst[1] == values[1])
-		})
-	}
-}
-
-// Nothing popped, and nothing refused, is kept alive by the queue.
-func TestPoppedIsGarbage(t *testing.T) {
-	each(t, func(t *testing.T, b queue.Backend) {
-		const n = 8
-		var garbage testx.Garbage
-		q := open[*testx.Value](t, b, n)
-		func() { // its frame must not keep anything alive either
-			for i := 0; i < n; i++ {
-				require.NoError(t, q.TryPush(garbage.New()))
-			}
-			require.Equal(t, queue.ErrFull, q.TryPush(garbage.New()))
-			ctx, cancel := context.WithCancel(bg)
-			refused := testx.Park(t, func() error { return q.Push(ctx, garbage.New()) })
-			cancel()
-			require.Equal(t, context.Canceled, testx.Recv(t, refused))
-
-			_, ok := q.TryPop()
-			require.True(t, ok)
-			_, err := q.Pop(bg)
-			require.NoError(t, err)
-			k, err := q.PopBatch(bg, make([]*testx.Value, n-2))
-			require.NoError(t, err)
-			require.Equal(t, n-2, k)
-
-			// What a sleeper was woken for.
-			done := testx.Park(t, func() error { _, err := q.Pop(bg); return err })
-			require.NoError(t, q.TryPush(garbage.New()))
-			require.NoError(t, testx.Recv(t, done))
-		}()
-		if b == queue.BackendZenQ {
-			// ZenQ does not clear its cells: a value is alive until the cell is
-			// used again.
-			for i := 0; i < n; i++ {
-				require.NoError(t, q.TryPush(nil))
-				_, ok := q.TryPop()
-				require.True(t, ok)
-			}
-		}
-		garbage.Collected(t)
-		runtime.KeepAlive(q)
-	})
-}
-
-// A queue that is gone takes with it what was in it. (A ZenQ is never gone: its
-// goroutine holds it.)
-func TestDroppedQueueIsGarbage(t *testing.T) {
-	for _, b := range []queue.Backend{queue.BackendRing, queue.BackendChan} {
-		t.Run(b.String(), func(t *testing.T) {
-			var garbage testx.Garbage
-			func() {
-				q := open[*testx.Value](t, b, 4)
-				require.NoError(t, q.TryPush(garbage.New()))
-				require.NoError(t, q.TryPush(garbage.New()))
-				q.Close()
-			}()
-			garbage.Collected(t)
 		})
 	}
 }

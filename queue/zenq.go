@@ -32,9 +32,11 @@ const maxZenQ = 1 << 16
 //     is under way beside one that was quicker.
 //   - Close is ours; ZenQ's is not called.
 //
-// What cannot be mended from outside: New starts one goroutine that never ends
-// (it sleeps, and keeps the queue alive), a cell keeps its value until it is
-// used again, and the race detector crashes inside ZenQ.
+// What cannot be mended from outside, with the promise of package queuetest that
+// each breaks: New starts one goroutine that never ends (LeavesNoGoroutine), and
+// that keeps the queue alive (DroppedQueueIsGarbage); a cell keeps its value
+// until it is used again (PoppedIsNotKept). And the race detector crashes inside
+// ZenQ.
 type zenQ[T any] struct {
 	z     *zenq.ZenQ[T]
 	cap   uint64

@@ -11,7 +11,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// haveZenQ says that ZenQ takes part in the suite.
+// haveZenQ says that ZenQ takes part in the tests.
 const haveZenQ = false
 
 func TestZenQUnavailable(t *testing.T) {
@@ -21,3 +21,6 @@ func TestZenQUnavailable(t *testing.T) {
 	assert.ErrorContains(t, err, "ZenQ")
 	assert.ErrorContains(t, err, runtime.Version(), "it says why")
 }
+
+// zenqBreaks is of use where ZenQ is.
+var zenqBreaks map[string]string
