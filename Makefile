@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -36,6 +36,9 @@ model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 	$(GO) vet -tags modelcheck ./internal/...
 	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
 
+linearize: ## look for histories of the queues and the server that are not linearizable (SEEDS=3000)
+	cd internal/lincheck && GOWORK=off $(GO) vet -tags yieldhooks . && GOWORK=off $(GO) test -count=1 -tags yieldhooks -timeout 60m -v . -seeds $(or $(SEEDS),3000) | grep -v '^=== '
+
 commands: ## test the commands in bench/cmd, a module of their own
 	cd bench/cmd && $(GO) vet ./... && $(GO) test ./...
 
@@ -53,9 +56,10 @@ arrows: ## check which package imports which
 lint: fmt vet arrows ## everything that reads the code: format, vet, imports, staticcheck
 	$(TOOL) staticcheck ./...
 	$(TOOL) staticcheck -tags modelcheck ./internal/...
+	cd internal/lincheck && $(TOOL) staticcheck -tags yieldhooks .
 	cd bench/cmd && $(TOOL) staticcheck ./...
 
-check: test lint race 386 go122 model commands ## what CI runs
+check: test lint race 386 go122 model linearize commands ## what CI runs
 
 bench: ## compare with plain channels, in two minutes: ratios and their spread (COUNT=3 BENCH=regexp)
 	$(COMPARE) run -count $(or $(COUNT),3) -benchtime 30ms -bench '$(BENCH)' -o bench.out

@@ -1,4 +1,4 @@
-//go:build !modelcheck
+//go:build !modelcheck && !yieldhooks
 
 // Package atomic is sync/atomic for the lock-free files of this module: in a
 // normal build its types are aliases and cost nothing. Built with the tag

@@ -1,0 +1,93 @@
+//go:build yieldhooks
+
+package lincheck
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var seeds = flag.Int("seeds", 3000, "how many rounds each test has")
+
+// patience is how long the search for one order may take, and how long a round.
+const patience = 30 * time.Second
+
+// history is one round's operations.
+type history struct {
+	clock atomic.Int64
+	mu    sync.Mutex
+	ops   []porcupine.Operation
+}
+
+// now is a moment: of two, the later one is larger.
+func (h *history) now() int64 { return h.clock.Add(1) }
+
+func (h *history) add(client int, input any, call int64, output any, ret int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ops = append(h.ops, porcupine.Operation{
+		ClientId: client, Input: input, Call: call, Output: output, Return: ret,
+	})
+}
+
+// clients runs f for each of n goroutines, and returns when all have ended.
+func clients(t *testing.T, n int, seed uint64, f func(client int, rnd *rand.Rand)) {
+	t.Helper()
+	var wg sync.WaitGroup
+	wg.Add(n)
+	for i := range n {
+		go func() {
+			defer wg.Done()
+			f(i, rand.New(rand.NewPCG(seed, uint64(i))))
+		}()
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		panic(fmt.Sprintf("seed %d hangs", seed)) // with all stacks
+	}
+}
+
+// tally is how the rounds of a test went.
+type tally struct{ rounds, ops, illegal, unknown int }
+
+// check looks for the order of one round.
+func (n *tally) check(model porcupine.Model, h *history) porcupine.CheckResult {
+	n.rounds++
+	n.ops += len(h.ops)
+	result := porcupine.CheckOperationsTimeout(model, h.ops, patience)
+	switch result {
+	case porcupine.Illegal:
+		n.illegal++
+	case porcupine.Unknown:
+		n.unknown++
+	}
+	return result
+}
+
+func (n *tally) String() string {
+	return fmt.Sprintf("%d of %d rounds are linearizable, %d operations", n.rounds-n.illegal-n.unknown, n.rounds, n.ops)
+}
+
+// legal ends the test at the first round that is not.
+func (n *tally) legal(t *testing.T, seed int, model porcupine.Model, h *history) {
+	t.Helper()
+	if result := n.check(model, h); result != porcupine.Ok {
+		for _, op := range h.ops {
+			t.Logf("%5d - %5d client %d: %s", op.Call, op.Return, op.ClientId, model.DescribeOperation(op.Input, op.Output))
+		}
+		t.Fatalf("seed %d: %s", seed, result)
+	}
+}
