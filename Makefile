@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize fuzz
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize fuzz spin
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -38,6 +38,9 @@ model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 
 linearize: ## look for histories of the queues and the server that are not linearizable (SEEDS=3000)
 	cd internal/lincheck && GOWORK=off $(GO) vet -tags yieldhooks . && GOWORK=off $(GO) test -count=1 -tags yieldhooks -timeout 60m -v . -seeds $(or $(SEEDS),3000) | grep -v '^=== '
+
+spin: ## check the models of the protocols with Spin, if it is installed
+	SPIN=1 $(GO) test -count=1 -v ./internal/promela | grep -v '^=== '
 
 fuzz: ## fuzz each target for a while (FUZZTIME=30s); what fails is kept in testdata/fuzz
 	@set -e; for target in ./internal/ring:FuzzRing ./server:FuzzMux \
