@@ -8,6 +8,7 @@ require (
 	github.com/sparkpipe/sparkpipe v0.0.0
 	github.com/stretchr/testify v1.11.1
 	golang.org/x/perf v0.0.0-20230113213139-801c7ef9e5c5
+	go.uber.org/goleak v1.3.0
 	golang.org/x/sync v0.11.0
 	golang.org/x/term v0.28.0
 	gonum.org/v1/plot v0.15.2
