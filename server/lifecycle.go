@@ -124,9 +124,10 @@ func (s *Server[Req, Resp]) Done() <-chan struct{} { return s.done }
 func (s *Server[Req, Resp]) Context() context.Context { return s.token }
 
 func (s *Server[Req, Resp]) abort() {
-	s.aborting.Store(true)
 	s.mu.Lock()
 	s.refuse()
+	// Only now: as long as messages come in, none may be answered ErrServerClosed.
+	s.aborting.Store(true)
 	s.launch(false)
 	s.mu.Unlock()
 	s.cancel(ErrServerClosed)

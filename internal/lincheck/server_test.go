@@ -29,9 +29,8 @@ const (
 	add
 	swap    // set; answered with the value before
 	command // add, and no answer
-	abort   // Close, its first step
 	shutdown
-	aborted // Close, its second step
+	abort // Close
 )
 
 type counterIn struct {
@@ -58,27 +57,22 @@ var (
 )
 
 type counterState struct {
-	value    int
-	refusing bool
-	closed   bool
+	value  int
+	closed bool
 }
 
-// counterModel is a counter with Close, after which there are refusals only.
-// Shutdown refuses from one moment on. Close is two steps: while it is under way,
-// one message may be refused and a later one accepted.
+// counterModel is a counter with Close. After it there are refusals only.
 var counterModel = porcupine.Model{
 	Init: func() any { return counterState{} },
 	Step: func(state, input, output any) (bool, any) {
 		s, in, out := state.(counterState), input.(counterIn), output.(counterOut)
-		switch {
-		case in.op == abort:
-			return true, counterState{s.value, true, s.closed}
-		case in.op >= shutdown:
-			return true, counterState{s.value, true, true}
-		case out.err == errRefused:
-			return s.refusing, s
+		if in.op >= shutdown {
+			return true, counterState{s.value, true}
 		}
-		next := s
+		if out.err == errRefused {
+			return s.closed, s
+		}
+		next := counterState{value: s.value}
 		answer := s.value
 		switch in.op {
 		case add, command:
@@ -93,7 +87,7 @@ var counterModel = porcupine.Model{
 	},
 	DescribeOperation: func(input, output any) string {
 		in, out := input.(counterIn), output.(counterOut)
-		name := [...]string{"Get", "Add", "Swap", "Command", "Close, begin", "Shutdown", "Close, end"}[in.op]
+		name := [...]string{"Get", "Add", "Swap", "Command", "Shutdown", "Close"}[in.op]
 		return fmt.Sprintf("%s(%d): %d, %v", name, in.n, out.value, out.err)
 	},
 }
@@ -162,9 +156,9 @@ func useServer(t *testing.T, seed int, opts server.Options, slow bool) *history 
 	var all [n][]open
 	clients(t, n, uint64(seed), func(client int, rnd *rand.Rand) {
 		for i := range each {
-			in := counterIn{op: counterOp(rnd.IntN(int(abort))), n: client*each + i + 1, done: new(handled)}
+			in := counterIn{op: counterOp(rnd.IntN(int(shutdown))), n: client*each + i + 1, done: new(handled)}
 			if client == seed%n && i == each/2 {
-				in.op = abort + counterOp(seed/n%2)
+				in.op = shutdown + counterOp(seed/n%2)
 			}
 			o := open{client: client, in: in, call: h.now()}
 			o.out = send(s, d, in, rnd)
@@ -179,7 +173,7 @@ func useServer(t *testing.T, seed int, opts server.Options, slow bool) *history 
 	for _, os := range all {
 		for _, o := range os {
 			times := o.in.done.times
-			refused := o.in.op >= abort || o.out.err == errRefused
+			refused := o.in.op >= shutdown || o.out.err == errRefused
 			switch {
 			case times > 1:
 				t.Errorf("seed %d: handled %d times: %v", seed, times, counterModel.DescribeOperation(o.in, o.out))
@@ -191,9 +185,6 @@ func useServer(t *testing.T, seed int, opts server.Options, slow bool) *history 
 				continue // accepted, and then dropped by Close or its caller: no effect
 			}
 			h.add(o.client, o.in, o.call, o.out, max(o.ret, o.in.done.at))
-			if o.in.op == abort {
-				h.add(o.client, counterIn{op: aborted}, o.call, o.out, o.ret)
-			}
 		}
 	}
 	return h
