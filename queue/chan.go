@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -186,6 +187,11 @@ func (q *Chan[T]) Close() {
 			// bit; entering and leaving once makes the case of none the same.
 			q.pushers.Add(2)
 			q.leave()
+			// Those that are under way are awake and about to leave, perhaps with
+			// success; nothing is to be accepted once Close has returned.
+			for !q.ending.Load() {
+				runtime.Gosched()
+			}
 			return
 		}
 	}

@@ -81,7 +81,7 @@ var bugs = []struct {
 	{closeWakesNobody, "Close wakes nobody", []string{"CloseWakesProducers", "CloseWakesConsumers"}},
 	{closesOnce, "Close panics the second time", []string{"CloseRefusesPushes"}},
 	{secondCloseDiscards, "a second Close discards what is there", []string{"CloseByMany", "CloseRefusesPushes"}},
-	{flagNotBit, "looks at a closed flag and then pushes", []string{"CloseAtAnyMoment"}},
+	{flagNotBit, "looks at a closed flag and then pushes", []string{"CloseAtAnyMoment", "NothingAfterClose"}},
 	{pushWakesNobody, "a push wakes nobody", []string{"PopBlocksWhileEmpty", "LastValueIsPopped", "PopBatchWaitsForOne"}},
 	{popWakesNobody, "a pop wakes nobody", []string{"PushBlocksWhileFull", "PushBatchBlocksForTheRest", "BlockedProducersFinish"}},
 	{endedCtxIsFine, "does not look at a ctx that has ended", []string{"EndedCtxFails"}},

@@ -150,6 +150,30 @@ func pushDuringClose[T any](c *trial[T]) {
 	}
 }
 
+// nothingAfterClose drains as soon as Close has returned, and looks again when the
+// pushes that were under way have ended.
+func nothingAfterClose[T any](c *trial[T]) {
+	for round := c.rounds(5000); round > 0; round-- {
+		q := c.make(64)
+		var accepted [3]int
+		early := -1
+		push := func(p int) func() {
+			return func() {
+				for q.TryPush(c.f.Value(p)) == nil {
+					accepted[p]++
+				}
+			}
+		}
+		c.atOnce(push(0), push(1), push(2), func() {
+			q.Close()
+			early = len(c.drain(q))
+		})
+		late := len(c.drain(q))
+		c.must(late == 0, "%d values were accepted after Close had returned", late)
+		same(c, "values popped after Close", early, accepted[0]+accepted[1]+accepted[2])
+	}
+}
+
 func closeByMany[T any](c *trial[T]) {
 	for round := c.rounds(500); round > 0; round-- {
 		q := c.filled(2)

@@ -45,6 +45,7 @@ func promises[T any]() []promise[T] {
 		{Promise{"CloseCutsPushBatch", "a PushBatch that Close cuts short says how many it queued"}, closeCutsPushBatch[T]},
 		{Promise{"PopDuringClose", "a value that was there before Close is not taken for missing while Close runs"}, popDuringClose[T]},
 		{Promise{"PushDuringClose", "a push during Close is accepted and its value popped, or refused"}, pushDuringClose[T]},
+		{Promise{"NothingAfterClose", "what is not accepted when Close returns never is"}, nothingAfterClose[T]},
 		{Promise{"CloseByMany", "many goroutines may close at once"}, closeByMany[T]},
 		{Promise{"CloseAtAnyMoment", "nothing accepted is lost, whenever Close comes"}, closeAtAnyMoment[T]},
 
