@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
+	"github.com/sparkpipe/sparkpipe/internal/limit"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/reply"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -30,8 +31,9 @@ type Dispatcher[Req, Resp any] struct {
 	inline Inline[Req, Resp]                      // to, if it has it
 
 	opts    Options
-	limiter Limiter // nil: no rate limit
-	limited bool    // there is a rate limit or a limit in flight
+	limiter interface{ Allow() bool } // nil: no rate limit
+	rate    *limit.Limiter            // the limiter, unless it is Options.Limiter
+	limited bool                      // there is a rate limit or a limit in flight
 
 	shared
 	pending sync.Pool // of *pending[Resp]: requests that wait for their reply
@@ -60,11 +62,16 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	if arg.IsNil(to) {
 		return nil, errors.New("dispatcher: nil target")
 	}
-	limiter, err := opts.validate()
-	if err != nil {
+	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher[Req, Resp]{to: to, opts: opts, limiter: limiter}
+	d := &Dispatcher[Req, Resp]{to: to, opts: opts}
+	if opts.Limiter != nil {
+		d.limiter = opts.Limiter
+	} else if opts.RateLimit > 0 {
+		d.rate = limit.New(opts.RateLimit, burstOf(opts.RateLimit, opts.Burst), nil)
+		d.limiter = d.rate
+	}
 	d.timed, _ = to.(queue.TimedPusher[Envelope[Req, Resp]])
 	d.inline, _ = to.(Inline[Req, Resp])
 	if opts.MaxInFlight > 0 {

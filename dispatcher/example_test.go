@@ -63,6 +63,29 @@ func ExampleReject() {
 	// true true
 }
 
+// A rate limit that is changed while the dispatcher works.
+func ExampleDispatcher_SetRate() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{RateLimit: 0.001, Burst: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.TrySend(1))
+	fmt.Println(d.TrySend(2)) // the next one in 1,000 s
+	fmt.Println(d.SetRate(1e6, 0))
+	fmt.Println(d.Send(context.Background(), 3)) // in a microsecond
+	// Output:
+	// <nil>
+	// dispatcher: rate limit reached
+	// <nil>
+	// <nil>
+}
+
 // Several requests under way at once.
 func ExampleDispatcher_Go() {
 	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})

@@ -3,9 +3,10 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/sparkpipe/sparkpipe/internal/limit"
 )
 
 // admit passes one message through the rate limit and, if it is a request,
@@ -62,36 +63,51 @@ func (s *shared) release() {
 	}
 }
 
+// SetRate changes Options.RateLimit and Options.Burst, whose rules hold, while
+// the dispatcher works; a limit of 0 lifts it. It does not block. What may be
+// sent at once now still may, up to the new burst. Senders that wait are let
+// through by the new rate, in their order; those that it would let through after
+// the end of their time are refused at once.
+//
+// A dispatcher that was made without a RateLimit has none to change, so that it
+// pays nothing for it; with a Limiter, that one sets the rate. Both are errors.
+// To begin without a limit, make the dispatcher with a high one, or call SetRate
+// with 0 next.
+func (d *Dispatcher[Req, Resp]) SetRate(limit float64, burst int) error {
+	if err := validRate("SetRate: ", limit, burst); err != nil {
+		return err
+	}
+	switch {
+	case d.opts.Limiter != nil:
+		return errors.New("dispatcher: SetRate: the rate is that of Options.Limiter")
+	case d.rate == nil:
+		return errors.New("dispatcher: SetRate: made without Options.RateLimit")
+	}
+	d.rate.SetRate(limit, burstOf(limit, burst))
+	return nil
+}
+
 // waitRate waits for the rate limit, at the longest until ctx or the Timeout
 // ends. A wait that would be longer fails at once.
 func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) error {
-	if d.opts.Limiter != nil {
+	if d.rate == nil {
 		return d.waitLimiter(ctx, p)
 	}
-	r := d.limiter.(*rate.Limiter).Reserve() // made by Options.validate
-	delay := r.Delay()
-	if deadline, ok := ctx.Deadline(); ok && delay > time.Until(deadline) ||
-		p != nil && p.timeout > 0 && delay > p.timeout {
-		r.Cancel()
-		return ErrRateLimited
-	}
+	longest := time.Duration(math.MaxInt64)
 	var expired <-chan time.Time
-	if p != nil {
-		expired = p.clock()
+	if p != nil && p.timeout > 0 {
+		longest, expired = p.timeout, p.clock()
 	}
-	tick := time.NewTimer(delay)
-	defer tick.Stop()
-	select {
-	case <-tick.C:
-		return nil
-	case <-ctx.Done():
-		r.Cancel()
+	switch d.rate.Wait(ctx, longest, expired) {
+	case limit.Hopeless:
+		return ErrRateLimited
+	case limit.Ended:
 		return ctx.Err()
-	case <-expired:
+	case limit.Expired:
 		p.expired = true
-		r.Cancel()
 		return ErrTimeout
 	}
+	return nil
 }
 
 // waitLimiter waits for a Limiter of the user's own, which knows contexts only.
@@ -103,7 +119,7 @@ func (d *Dispatcher[Req, Resp]) waitLimiter(ctx context.Context, p *pending[Resp
 		limited, cancel = context.WithDeadline(ctx, p.deadline)
 		defer cancel()
 	}
-	err := d.limiter.Wait(limited)
+	err := d.opts.Limiter.Wait(limited)
 	switch {
 	case err == nil:
 		return nil

@@ -3,6 +3,7 @@ package dispatcher_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -105,6 +106,29 @@ func TestHopelessWait(t *testing.T) {
 	answers := async(func() (int, error) { return d.Request(ctx, 1) })
 	cancel()
 	require.Equal(t, context.Canceled, (<-answers).err)
+}
+
+// What there is to change is changed, and nothing else.
+func TestSetRate(t *testing.T) {
+	d := newDispatcher(t, newRing(t, 16), dispatcher.Options{RateLimit: 1e-9, Burst: 1, Overflow: dispatcher.Reject})
+	require.NoError(t, d.Send(bg, 1))
+	require.Equal(t, dispatcher.ErrRateLimited, d.Send(bg, 1))
+	require.NoError(t, d.SetRate(1e9, 5))
+	testx.Eventually(t, func() bool { return d.Send(bg, 1) == nil }, "it lets through by the new rate")
+	for _, err := range []error{d.SetRate(-1, 0), d.SetRate(math.NaN(), 0), d.SetRate(math.Inf(1), 0), d.SetRate(1, -1), d.SetRate(0, 1)} {
+		require.ErrorContains(t, err, "SetRate")
+	}
+	require.NoError(t, d.SetRate(0, 0))
+	for i := 0; i < 10; i++ {
+		require.NoError(t, d.Send(bg, 1), "no limit")
+	}
+	require.NoError(t, d.SetRate(1e-9, 0))
+	require.NoError(t, d.Send(bg, 1), "a burst of 1")
+	require.Equal(t, dispatcher.ErrRateLimited, d.Send(bg, 1))
+
+	for _, opts := range []dispatcher.Options{{}, {MaxInFlight: 1}, {Limiter: never{}}} {
+		require.ErrorContains(t, newDispatcher(t, newRing(t, 2), opts).SetRate(1, 1), "SetRate")
+	}
 }
 
 func TestRateLets(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"math"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
@@ -30,9 +28,11 @@ type Limiter interface {
 // Options tunes a Dispatcher. The zero value has no limits and waits.
 type Options struct {
 	// RateLimit is how many messages, requests and commands together, may be
-	// sent each second in the long run. 0 means no limit (in
-	// golang.org/x/time/rate, where the limit comes from, 0 admits nothing);
-	// negative, infinite or NaN is an error.
+	// sent each second in the long run: in any time at all, no more than the
+	// Burst and what the rate brings in that time. Who waits is let through in
+	// the order in which they came. 0 means no limit (in golang.org/x/time/rate,
+	// 0 admits nothing); negative, infinite or NaN is an error. SetRate changes
+	// it.
 	RateLimit float64
 
 	// Burst is how many messages may be sent at once when none were for a
@@ -69,33 +69,42 @@ type Options struct {
 	Timing bool
 }
 
-// validate returns the limiter that o asks for; nil: none.
-func (o Options) validate() (Limiter, error) {
+func (o Options) validate() error {
+	if err := validRate("Options.", o.RateLimit, o.Burst); err != nil {
+		return err
+	}
 	switch {
-	case math.IsNaN(o.RateLimit) || math.IsInf(o.RateLimit, 0) || o.RateLimit < 0:
-		return nil, fmt.Errorf("dispatcher: Options.RateLimit: %v is not a rate", o.RateLimit)
-	case o.Burst < 0:
-		return nil, fmt.Errorf("dispatcher: Options.Burst: %d is negative", o.Burst)
-	case o.Burst > 0 && o.RateLimit == 0:
-		return nil, fmt.Errorf("dispatcher: Options.Burst: %d without RateLimit", o.Burst)
 	case o.Limiter != nil && arg.IsNil(o.Limiter):
-		return nil, fmt.Errorf("dispatcher: Options.Limiter: a nil %T", o.Limiter)
+		return fmt.Errorf("dispatcher: Options.Limiter: a nil %T", o.Limiter)
 	case o.Limiter != nil && o.RateLimit != 0:
-		return nil, fmt.Errorf("dispatcher: Options.RateLimit and Options.Limiter are both set")
+		return fmt.Errorf("dispatcher: Options.RateLimit and Options.Limiter are both set")
 	case o.MaxInFlight < 0:
-		return nil, fmt.Errorf("dispatcher: Options.MaxInFlight: %d is negative", o.MaxInFlight)
+		return fmt.Errorf("dispatcher: Options.MaxInFlight: %d is negative", o.MaxInFlight)
 	case o.Overflow > Reject:
-		return nil, fmt.Errorf("dispatcher: Options.Overflow: unknown value %d", o.Overflow)
+		return fmt.Errorf("dispatcher: Options.Overflow: unknown value %d", o.Overflow)
 	case o.Timeout < 0:
-		return nil, fmt.Errorf("dispatcher: Options.Timeout: %v is negative", o.Timeout)
-	case o.Limiter != nil:
-		return o.Limiter, nil
-	case o.RateLimit == 0:
-		return nil, nil
+		return fmt.Errorf("dispatcher: Options.Timeout: %v is negative", o.Timeout)
 	}
-	burst := o.Burst
+	return nil
+}
+
+// validRate checks a rate and a burst, whose names begin with of.
+func validRate(of string, rate float64, burst int) error {
+	switch {
+	case math.IsNaN(rate) || math.IsInf(rate, 0) || rate < 0:
+		return fmt.Errorf("dispatcher: %sRateLimit: %v is not a rate", of, rate)
+	case burst < 0:
+		return fmt.Errorf("dispatcher: %sBurst: %d is negative", of, burst)
+	case burst > 0 && rate == 0:
+		return fmt.Errorf("dispatcher: %sBurst: %d without RateLimit", of, burst)
+	}
+	return nil
+}
+
+// burstOf is burst, or what it is by default.
+func burstOf(rate float64, burst int) int {
 	if burst == 0 {
-		burst = int(min(max(o.RateLimit/100, 1), math.MaxInt32))
+		burst = int(min(max(rate/100, 1), math.MaxInt32))
 	}
-	return rate.NewLimiter(rate.Limit(o.RateLimit), burst), nil
+	return burst
 }

@@ -77,6 +77,53 @@ func TestTimeoutAndCtxTogether(t *testing.T) {
 	})
 }
 
+// A waiting request goes on by a new rate, or is refused when that would be too
+// late; a wait for the rate counts towards the Timeout.
+func TestSetRateWhileWaiting(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rate  float64
+		err   error
+		after time.Duration
+	}{
+		"faster":   {10, nil, 2*time.Second + 80*time.Millisecond},
+		"slower":   {0.5, nil, 2*time.Second + 1600*time.Millisecond},
+		"too slow": {0.01, dispatcher.ErrRateLimited, 2 * time.Second},
+		"no limit": {0, nil, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDispatcher(t, newRing(t, 16), dispatcher.Options{RateLimit: 0.1, Burst: 1})
+				require.NoError(t, d.Send(bg, 1)) // the next one in 10 s
+				timed := newDispatcher(t, newRing(t, 16), dispatcher.Options{RateLimit: 0.1, Burst: 1, Timeout: 20 * time.Second})
+				require.NoError(t, timed.Send(bg, 1))
+				start := time.Now()
+				errs := make(chan error, 2)
+				ctx, cancel := context.WithTimeout(bg, 20*time.Second)
+				defer cancel()
+				var took [2]time.Duration
+				go func() {
+					err := d.Send(ctx, 1)
+					took[0] = time.Since(start)
+					errs <- err
+				}()
+				go func() {
+					_, err := timed.Go(bg, 1)
+					took[1] = time.Since(start)
+					errs <- err
+				}()
+				time.Sleep(2 * time.Second) // 0.8 of a token is missing
+				require.NoError(t, d.SetRate(tt.rate, 0))
+				require.NoError(t, timed.SetRate(tt.rate, 0))
+				require.Equal(t, tt.err, <-errs)
+				require.Equal(t, tt.err, <-errs)
+				for _, took := range took {
+					require.InDelta(t, tt.after, took, 10)
+				}
+			})
+		})
+	}
+}
+
 // slow is a Limiter that takes its time for each.
 type slow time.Duration
 

@@ -25,7 +25,6 @@ const (
 	internal = module + "internal/"
 	ants     = "github.com/panjf2000/ants/v2"
 	zenq     = "github.com/alphadose/zenq/v2"
-	rate     = "golang.org/x/time/rate"
 )
 
 // may says what each package may import, apart from the standard library and,
@@ -34,7 +33,7 @@ var may = map[string][]string{
 	"queue":           {zenq},
 	"queue/queuetest": {module + "queue"},
 	"pool":            {module + "queue", ants},
-	"dispatcher":      {module + "queue", rate},
+	"dispatcher":      {module + "queue"},
 	"server":          {module + "queue", module + "dispatcher"},
 	"pprof":           {module + "queue", module + "dispatcher", module + "server"},
 }

@@ -1,0 +1,171 @@
+package limit
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/internal/testx"
+)
+
+// reference is a token bucket as the books have it, in exact fractions. Places
+// that were taken in advance make tokens negative.
+type reference struct {
+	rate, tokens, burst *big.Rat
+	at                  time.Duration
+	taken               []bool // in the order of taking; true: it was given back
+	past                int    // of these, the ones from before the bucket was full
+}
+
+func rat(f float64) *big.Rat { return new(big.Rat).SetFloat64(f) }
+
+func newReference(rate float64, burst int) *reference {
+	return &reference{rate: rat(rate), tokens: rat(float64(burst)), burst: rat(float64(burst))}
+}
+
+func (r *reference) advance(now time.Duration) {
+	dt := new(big.Rat).SetFrac64(int64(now-r.at), 1e9)
+	r.at = now
+	r.tokens.Add(r.tokens, dt.Mul(dt, r.rate))
+	if r.tokens.Cmp(r.burst) >= 0 {
+		r.tokens.Set(r.burst)
+		r.past = len(r.taken)
+	}
+}
+
+func (r *reference) take() int {
+	r.tokens.Sub(r.tokens, rat(1))
+	r.taken = append(r.taken, false)
+	return len(r.taken) - 1
+}
+
+func (r *reference) giveBack(i int) {
+	if i < r.past {
+		return
+	}
+	r.taken[i] = true
+	for n := len(r.taken); n > r.past && r.taken[n-1]; n-- {
+		r.taken = r.taken[:n-1]
+		r.tokens.Add(r.tokens, rat(1))
+	}
+	r.advance(r.at)
+}
+
+func (r *reference) setRate(rate float64, burst int) {
+	r.rate, r.burst = rat(rate), rat(float64(burst))
+	r.advance(r.at)
+}
+
+// due is when the tokens are not negative any more.
+func (r *reference) due() float64 {
+	missing := new(big.Rat).Neg(r.tokens)
+	if missing.Sign() <= 0 {
+		return float64(r.at)
+	}
+	f, _ := missing.Quo(missing, r.rate).Float64()
+	return float64(r.at) + f*1e9
+}
+
+var (
+	someRates  = []float64{1e-6, 1e-3, 0.3, 1, 7, 1000, 1e6, 3e8, 1e9, 1e12}
+	someBursts = []int{1, 2, 3, 10, 1000, 1 << 20, math.MaxInt32}
+)
+
+// follow does what the bytes say with a limiter and with the reference, and
+// fails if they ever disagree.
+func follow(t *testing.T, ops []byte) {
+	next := func() int {
+		if len(ops) == 0 {
+			return 0
+		}
+		b := ops[0]
+		ops = ops[1:]
+		return int(b)
+	}
+	var c clock
+	perSecond, burst := someRates[next()%len(someRates)], someBursts[next()%len(someBursts)]
+	l, ref := New(perSecond, burst, c.now), newReference(perSecond, burst)
+	type place struct {
+		b *bucket
+		n int64
+		i int
+	}
+	var places []place
+	// Each change of the limit may round to a unit. From 1e9 a second on that is a
+	// token, and what follows cannot be compared.
+	slack := 0.0
+	for len(ops) > 0 && slack < 0.01 {
+		b := l.current.Load()
+		unit := 1 / float64(b.one)
+		tokens, _ := ref.tokens.Float64()
+		switch op := next(); op % 6 {
+		case 0, 1: // some time passes: up to 4 tokens'
+			dt := float64(next()) / 64 / perSecond * 1e9
+			if dt > 1e17 || float64(c.now()) > 1e18 {
+				continue
+			}
+			c.advance(time.Duration(dt))
+			ref.advance(c.now())
+		case 2, 3:
+			can := ref.tokens.Cmp(rat(1)) >= 0
+			if math.Abs(tokens-1) <= unit+slack {
+				can = l.Allow() // too close for a clock of whole nanoseconds
+			} else {
+				require.Equal(t, can, l.Allow(), "with %v tokens", tokens)
+			}
+			if can {
+				ref.take()
+			}
+		case 4: // a place in advance
+			if b, n := l.reserve(c.now(), never); n != refused {
+				places = append(places, place{b, n, ref.take()})
+				if due := b.due(n); due != never {
+					require.InDelta(t, ref.due(), max(float64(due), float64(c.now())), (unit+slack)/perSecond*1e9+2+ref.due()*1e-14)
+				}
+			}
+		case 5:
+			switch {
+			case op >= 192:
+				perSecond, burst = someRates[next()%len(someRates)], someBursts[next()%len(someBursts)]
+				l.SetRate(perSecond, burst)
+				ref.setRate(perSecond, burst)
+				slack += unit + 1/float64(l.current.Load().one)
+			case len(places) > 0:
+				k := next() % len(places)
+				l.giveBack(places[k].b, places[k].n)
+				ref.giveBack(places[k].i)
+				places = append(places[:k], places[k+1:]...)
+			}
+		}
+	}
+}
+
+func TestReference(t *testing.T) {
+	rounds := 20_000
+	if testing.Short() || testx.Race {
+		rounds = 1000
+	}
+	for i := 0; i < rounds; i++ {
+		r := rand.New(rand.NewPCG(uint64(i), 1))
+		ops := make([]byte, 400)
+		for i := range ops {
+			ops[i] = byte(r.Uint32())
+		}
+		follow(t, ops)
+		if t.Failed() {
+			t.Fatalf("round %d", i)
+		}
+	}
+}
+
+func FuzzReference(f *testing.F) {
+	f.Add([]byte{5, 3, 2, 2, 2, 0, 64, 2, 4, 4, 5, 0, 2})
+	f.Add([]byte{9, 0, 4, 4, 4, 5, 0, 197, 0, 6, 0, 128, 2, 2})
+	f.Add(binary.LittleEndian.AppendUint64([]byte{0, 6, 4}, 0x0505020204040000))
+	f.Fuzz(follow)
+}
