@@ -58,6 +58,9 @@
 // commands there is nobody to tell; their failures are logged and handed to
 // Options.OnCommandError.
 //
+// With [Supervise], a handler that panicked is replaced by one with clean state,
+// and the server ends when that happens too often.
+//
 // A handler must not wait for its own server, by a Request to it or a Send
 // into its full queue: the server would wait for the handler. Such a call
 // ends only with its ctx or Timeout; Options.SlowHandler makes it visible.

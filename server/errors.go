@@ -28,6 +28,10 @@ var (
 	// ErrGoexit: the handler called runtime.Goexit.
 	ErrGoexit = errors.New("server: handler called runtime.Goexit")
 
+	// ErrTooManyRestarts is what Run returns when a handler of Supervise failed
+	// more often than its RestartOptions allow.
+	ErrTooManyRestarts = errors.New("server: too many restarts")
+
 	// ErrRunTwice is the answer to a second Run.
 	ErrRunTwice = errors.New("server: Run was called before")
 )

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/pool"
@@ -226,4 +228,44 @@ func ExamplePanicError() {
 	// Output:
 	// true runtime error: integer divide by zero
 	// 25 <nil>
+}
+
+// A handler that panics starts again, with clean state. What is sent meanwhile
+// waits for it.
+func ExampleSupervise() {
+	h, err := server.Supervise(func() (server.Handler[int, int], error) {
+		sum := 0 // the state
+		return server.Funcs[int, int]{
+			Request: func(_ context.Context, n int) (int, error) {
+				sum += 100
+				sum += 100 / n
+				return sum, nil
+			},
+		}, nil
+	}, server.RestartOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv, err := server.New(h, server.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+	ctx := context.Background()
+	fmt.Println(d.Request(ctx, 4))
+	fmt.Println(d.Request(ctx, 0))
+	fmt.Println(d.Request(ctx, 4))
+	fmt.Println(srv.Shutdown(ctx), srv.Stats().Restarts)
+	// Output:
+	// 125 <nil>
+	// 0 server: handler panicked: runtime error: integer divide by zero
+	// 125 <nil>
+	// <nil> 1
 }

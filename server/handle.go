@@ -16,13 +16,16 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 	if s.dropped(e) {
 		return
 	}
+	if s.supervised != nil && s.supervised.broken() && s.rest(e) {
+		return
+	}
 	returned := false
 	defer func() {
 		if !returned {
 			s.lost(e, s.unwound(recover()))
 		}
 	}()
-	if owner && s.offload != nil && s.offload(e.Message()) {
+	if owner && s.toPool != nil && s.toPool(e.Message()) {
 		s.submit(e)
 	} else {
 		s.call(e, owner)

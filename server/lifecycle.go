@@ -42,13 +42,13 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	ended := s.wait(ctx)
 	if ended != nil {
-		s.abort()
+		s.abort(ErrServerClosed)
 		<-s.done
 	}
-	if s.startErr == nil && s.stopErr == nil {
+	if s.startErr == nil && s.restartErr == nil && s.stopErr == nil {
 		return ended
 	}
-	return errors.Join(ended, s.startErr, s.stopErr)
+	return errors.Join(ended, s.startErr, s.restartErr, s.stopErr)
 }
 
 // Shutdown ends the server gracefully: it refuses messages from now on, with
@@ -94,11 +94,15 @@ func (s *Server[Req, Resp]) wait(ctx context.Context) error {
 	}
 }
 
-// outcome is what Shutdown returns after the end: the error of Stop, and that of
-// Start if there is no Run to return it.
+// outcome is what Shutdown returns after the end: the error of Stop, and those of
+// Start and of restarts if there is no Run to return them.
 func (s *Server[Req, Resp]) outcome(ran bool) error {
-	if s.startErr != nil && !ran {
+	switch {
+	case ran:
+	case s.startErr != nil:
 		return s.startErr
+	case s.restartErr != nil:
+		return s.restartErr
 	}
 	return s.stopErr
 }
@@ -110,7 +114,7 @@ func (s *Server[Req, Resp]) outcome(ran bool) error {
 // does not wait for any of this, Done tells when it is over; so a handler may
 // call Close. It returns nil.
 func (s *Server[Req, Resp]) Close() error {
-	s.abort()
+	s.abort(ErrServerClosed)
 	return nil
 }
 
@@ -120,17 +124,18 @@ func (s *Server[Req, Resp]) Done() <-chan struct{} { return s.done }
 
 // Context returns the cancellation token: it ends when Close is called or Run's
 // ctx ends, or when Shutdown has seen the last message handled. Its cause is
-// ErrServerClosed. A Starter is given it in Start.
+// ErrServerClosed, or ErrTooManyRestarts. A Starter is given it in Start.
 func (s *Server[Req, Resp]) Context() context.Context { return s.token }
 
-func (s *Server[Req, Resp]) abort() {
+// abort ends the server now; cause is that of the token.
+func (s *Server[Req, Resp]) abort(cause error) {
 	s.mu.Lock()
 	s.refuse()
 	// Only now: as long as messages come in, none may be answered ErrServerClosed.
 	s.aborting.Store(true)
 	s.launch(false)
 	s.mu.Unlock()
-	s.cancel(ErrServerClosed)
+	s.cancel(cause)
 }
 
 // refuse closes the queue. Afterwards no message comes in, and those that have
@@ -150,7 +155,7 @@ func (s *Server[Req, Resp]) launch(start bool) {
 		return
 	}
 	s.launched = true
-	_, s.unstarted = base(s.handler).(Starter)
+	_, s.unstarted = s.starter()
 	s.stage.Store(stageServing)
 	if start {
 		s.stage.Store(stageStarting)
@@ -183,7 +188,7 @@ func (s *Server[Req, Resp]) live() {
 		}
 	}()
 	if s.stage.Load() == stageStarting {
-		if h, ok := base(s.handler).(Starter); ok {
+		if h, ok := s.starter(); ok {
 			if err := guard(func() error { return h.Start(s.token) }); err != nil {
 				s.failedStart(err)
 			} else {
@@ -199,6 +204,9 @@ func (s *Server[Req, Resp]) live() {
 	}
 	s.pending.Wait()
 	s.cancel(ErrServerClosed)
+	if s.supervised != nil {
+		s.restartErr = s.supervised.halt()
+	}
 	s.stage.Store(stageStopping)
 	if h, ok := base(s.handler).(Stopper); ok && !s.unstarted {
 		if err := guard(func() error { return h.Stop(s.contextOfStop()) }); err != nil {
@@ -208,10 +216,19 @@ func (s *Server[Req, Resp]) live() {
 	s.end()
 }
 
+// starter returns the handler if it is a Starter.
+func (s *Server[Req, Resp]) starter() (Starter, bool) {
+	h, ok := base(s.handler).(Starter)
+	if s.supervised != nil {
+		ok = s.supervised.starts()
+	}
+	return h, ok
+}
+
 func (s *Server[Req, Resp]) failedStart(err error) {
 	s.startErr = fmt.Errorf("server: Start: %w", err)
 	s.stage.Store(stageServing)
-	s.abort()
+	s.abort(ErrServerClosed)
 }
 
 func (s *Server[Req, Resp]) end() {

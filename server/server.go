@@ -24,7 +24,10 @@ import (
 type Server[Req, Resp any] struct {
 	opts    Options
 	handler Handler[Req, Resp]
-	offload func(Req) bool // nil: nothing is offloaded
+	offload func(Req) bool // whether not to run a message on its caller; nil: never
+	toPool  func(Req) bool // whether to offload a message; nil: never
+
+	supervised *supervised[Req, Resp] // the handler, without its wrappers, if it is one of Supervise
 
 	// One of the two is set. role: the ring whose owner runs the handler
 	// (role.go). loops: a queue drained by Concurrency goroutines (loops.go).
@@ -56,10 +59,11 @@ type Server[Req, Resp any] struct {
 
 	// Written by the server's goroutine; all but stage are read by others only
 	// after done is closed.
-	stage     atomic.Uint32
-	unstarted bool // the handler is a Starter, and Start was not called or failed
-	startErr  error
-	stopErr   error
+	stage      atomic.Uint32
+	unstarted  bool // the handler is a Starter, and Start was not called or failed
+	startErr   error
+	restartErr error // of Supervise
+	stopErr    error
 }
 
 var _ interface {
@@ -90,7 +94,15 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	if err != nil {
 		return nil, err
 	}
-	s := &Server[Req, Resp]{opts: opts, handler: h, offload: offloads(h), done: make(chan struct{})}
+	s := &Server[Req, Resp]{handler: h, toPool: offloads(h), done: make(chan struct{})}
+	s.offload = s.toPool
+	if s.supervised, _ = base(h).(*supervised[Req, Resp]); s.supervised != nil {
+		s.offload = s.supervised.unavailable
+		if opts.CallerRuns == CallerRunsAlways {
+			opts.CallerRuns = CallerRunsAuto // who helps others would wait for a restart
+		}
+	}
+	s.opts = opts
 	s.token, s.cancel = context.WithCancelCause(context.Background())
 	var capacity int
 	if opts.Concurrency > 1 || opts.Queue.Backend != queue.BackendRing {
@@ -114,6 +126,11 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		}
 		return s.progress()
 	})
+	if s.supervised != nil {
+		if err := s.supervised.attach(s); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -203,6 +220,8 @@ type Stats struct {
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool
 
+	Restarts uint64 // handlers of Supervise that took the place of one that failed
+
 	Queue queue.Stats // the queue of messages
 	Fast  bool        // CallerRunsAuto: the handler has proved fast
 }
@@ -218,6 +237,9 @@ func (s *Server[Req, Resp]) Stats() Stats {
 		Refused:   s.counters.Load(cRefused),
 		PoolFull:  s.counters.Load(cPoolFull),
 		Offloaded: s.counters.Load(cOffloaded),
+	}
+	if s.supervised != nil {
+		st.Restarts = s.supervised.restarts.Load()
 	}
 	if s.backlog != nil {
 		st.Backlog = s.backlog.Len()

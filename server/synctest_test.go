@@ -76,6 +76,41 @@ func TestVirtualTime(t *testing.T) {
 	}
 }
 
+// The pauses between restarts double up to a limit, and failures are forgotten
+// after Within.
+func TestRestartsInVirtualTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tr troupe
+		s, d := newServer(t, tr.supervise(t, server.RestartOptions{Max: 4, Within: time.Minute, Backoff: time.Second, MaxBackoff: 3 * time.Second}), server.Options{}, dispatcher.Options{})
+		ran := make(chan error, 1)
+		go func() { ran <- s.Run(context.Background()) }()
+		fail := func(pause time.Duration) {
+			start := time.Now()
+			_, err := d.Request(context.Background(), doPanic)
+			require.Error(t, err)
+			require.Equal(t, start, time.Now())
+			_, err = d.Request(context.Background(), 1)
+			require.NoError(t, err)
+			require.Equal(t, pause, time.Since(start))
+		}
+		for round := 0; round < 3; round++ {
+			fail(time.Second)
+			fail(2 * time.Second)
+			fail(3 * time.Second)
+			fail(3 * time.Second)
+			time.Sleep(time.Minute)
+		}
+		fail(time.Second)
+		time.Sleep(50 * time.Second)
+		for i := 0; i < 3; i++ {
+			fail(time.Duration(min(2<<i, 3)) * time.Second)
+		}
+		_, err := d.Request(context.Background(), doPanic) // 58 s after the first
+		require.Error(t, err)
+		require.ErrorIs(t, <-ran, server.ErrTooManyRestarts)
+	})
+}
+
 // The rate limit is exact over time.
 func TestRateInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

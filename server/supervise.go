@@ -1,0 +1,206 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/arg"
+)
+
+const (
+	// DefaultRestarts is the Max of RestartOptions that leave it 0.
+	DefaultRestarts = 3
+	// DefaultWithin is the Within of RestartOptions that leave it 0.
+	DefaultWithin = 5 * time.Second
+	// DefaultBackoff is the Backoff of RestartOptions that leave it 0.
+	DefaultBackoff = 10 * time.Millisecond
+	// DefaultMaxBackoff is the MaxBackoff of RestartOptions that leave it 0.
+	DefaultMaxBackoff = time.Second
+)
+
+// RestartOptions tunes Supervise. The zero value works.
+type RestartOptions struct {
+	// Max is how many restarts there may be in any time of length Within; the
+	// failure that would need one more stops the server with
+	// ErrTooManyRestarts. 0 means DefaultRestarts; negative: no limit.
+	Max int
+
+	// Within is the time in which Max restarts may be. It should be longer than
+	// the pauses before that many. 0 means DefaultWithin; negative is an error.
+	Within time.Duration
+
+	// Backoff is the pause before a restart; it doubles with each that was in
+	// the last Within, up to MaxBackoff. 0 means DefaultBackoff; negative: no
+	// pause.
+	Backoff time.Duration
+
+	// MaxBackoff is the longest pause. 0 means DefaultMaxBackoff, or Backoff if
+	// that is longer; negative, or less than Backoff, is an error.
+	MaxBackoff time.Duration
+}
+
+func (o RestartOptions) withDefaults() (RestartOptions, error) {
+	switch {
+	case o.Within < 0:
+		return o, fmt.Errorf("server: RestartOptions.Within: %v is negative", o.Within)
+	case o.MaxBackoff < 0 || o.MaxBackoff > 0 && o.MaxBackoff < o.Backoff:
+		return o, fmt.Errorf("server: RestartOptions.MaxBackoff: %v is less than Backoff, or negative", o.MaxBackoff)
+	}
+	if o.Max == 0 {
+		o.Max = DefaultRestarts
+	}
+	if o.Within == 0 {
+		o.Within = DefaultWithin
+	}
+	if o.Backoff == 0 {
+		o.Backoff = DefaultBackoff
+	}
+	if o.MaxBackoff == 0 {
+		o.MaxBackoff = max(DefaultMaxBackoff, o.Backoff)
+	}
+	return o, nil
+}
+
+// pause is how long to wait before the nth restart of late, n being 1 or more.
+func (o RestartOptions) pause(n int) time.Duration {
+	d := max(o.Backoff, 0)
+	for ; n > 1 && d <= o.MaxBackoff/2; n-- {
+		d *= 2
+	}
+	if n > 1 && d > 0 {
+		d = o.MaxBackoff
+	}
+	return d
+}
+
+// Supervise returns a handler that starts again with clean state when it fails:
+// after a call that panics or calls runtime.Goexit, build makes another one. By
+// default a server recovers and goes on with the handler it has, and the state
+// that the call may have left half changed. Supervise calls build once itself
+// and returns its error.
+//
+// The message whose call failed has its outcome, as always: *PanicError or
+// ErrGoexit. All others wait in the queue until the handler is there again, as
+// they wait behind a long handler call: their contexts and Timeouts hold, a full
+// queue pushes back, and a wait as long as Options.SlowHandler is logged. Nothing
+// is handled by the old handler that was not already on its way to it: calls that
+// run beside the one that failed, offloaded or with Options.Concurrency, end as
+// they do. No caller's goroutine waits for a restart; therefore a server with
+// CallerRunsAlways works as with CallerRunsAuto. A worker of Options.Pool that
+// has a message meanwhile does wait.
+//
+// The rest is as for any handler. Each that is a Starter is started, before its
+// first message, with a token that ends when it fails or when the server stops;
+// build and, after the first time, Start run on a goroutine of their own. Stop is
+// called for the one that is there at the end, but not for one that failed: its
+// state is not to be trusted. An error, panic or Goexit of build or Start, after
+// the first time, is one more failure. A panic in middleware is no failure of the
+// handler, unless build put it there.
+//
+// When there are more restarts than opts allow, the server ends as with Close,
+// and Run, or Shutdown if there is no Run, returns ErrTooManyRestarts with the
+// last failure.
+//
+// The handler is for one server, and is given to New as it is or wrapped by Use;
+// in a wrapper of your own New does not find it, and it answers every message
+// with an error that says so. build may return one that is wrapped by Use. This
+// is let it crash, as of Erlang's gen_server and supervisor, whose restart
+// intensity and period are Max and Within.
+func Supervise[Req, Resp any](build func() (Handler[Req, Resp], error), opts RestartOptions) (Handler[Req, Resp], error) {
+	if build == nil {
+		return nil, errors.New("server: Supervise: nil build")
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &supervised[Req, Resp]{build: build, opts: opts}
+	c, err := s.make()
+	if err != nil {
+		return nil, err
+	}
+	s.child.Store(c)
+	return s, nil
+}
+
+// make has build make a handler.
+func (s *supervised[Req, Resp]) make() (*child[Req, Resp], error) {
+	h, err := s.build()
+	if err != nil {
+		return nil, fmt.Errorf("server: Supervise: build: %w", err)
+	}
+	if arg.IsNil(h) {
+		return nil, errors.New("server: Supervise: build returned a nil Handler")
+	}
+	if _, twice := base(h).(*supervised[Req, Resp]); twice {
+		return nil, errors.New("server: Supervise: build returned a supervised Handler")
+	}
+	return &child[Req, Resp]{Handler: h, offload: offloads(h), replaced: make(chan struct{})}, nil
+}
+
+var errUnattached = errors.New("server: a supervised handler that was not given to New, as it is or wrapped by Use")
+
+// HandleRequest has the handler that is there handle req.
+func (s *supervised[Req, Resp]) HandleRequest(ctx context.Context, req Req) (resp Resp, err error) {
+	if s.server == nil {
+		return resp, errUnattached
+	}
+	c := s.child.Load()
+	returned := false
+	defer func() {
+		if !returned {
+			s.failed(c, recover())
+		}
+	}()
+	resp, err = c.HandleRequest(ctx, req)
+	returned = true
+	return resp, err
+}
+
+// HandleCommand has the handler that is there handle cmd.
+func (s *supervised[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) (err error) {
+	if s.server == nil {
+		return errUnattached
+	}
+	c := s.child.Load()
+	returned := false
+	defer func() {
+		if !returned {
+			s.failed(c, recover())
+		}
+	}()
+	err = c.HandleCommand(ctx, cmd)
+	returned = true
+	return err
+}
+
+// Offload asks the handler that is there.
+func (s *supervised[Req, Resp]) Offload(req Req) (yes bool) {
+	c := s.child.Load()
+	if s.server == nil || c.offload == nil {
+		return false
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			s.failed(c, recover())
+		}
+	}()
+	yes = c.offload(req)
+	returned = true
+	return yes
+}
+
+// Start starts the first handler.
+func (s *supervised[Req, Resp]) Start(context.Context) error { return s.start(s.child.Load()) }
+
+// Stop stops the handler that is there, unless it has failed.
+func (s *supervised[Req, Resp]) Stop(ctx context.Context) error {
+	c := s.child.Load()
+	if h, ok := base(c.Handler).(Stopper); ok && !c.broken.Load() {
+		return h.Stop(ctx)
+	}
+	return nil
+}
