@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -40,8 +41,9 @@ func Example() {
 	// Output: 42 <nil>
 }
 
-// With Reject, a sender is refused where it would wait, and told why.
-func ExampleReject() {
+// With Reject, a sender is refused where it would wait, and told why: here
+// because the queue is full.
+func ExampleErrQueueFull() {
 	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{Capacity: 2})
 	if err != nil {
 		fmt.Println(err)
@@ -61,6 +63,64 @@ func ExampleReject() {
 	// Output:
 	// dispatcher: queue full
 	// true true
+}
+
+// More messages than the rate limit allows are refused. A wait that would be
+// longer than the time there is fails with the same error, at once.
+func ExampleErrRateLimited() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{RateLimit: 0.001, Burst: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.TrySend(1), d.TrySend(2))
+	err = d.TrySend(3)
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, dispatcher.ErrOverloaded), errors.Is(err, dispatcher.ErrRateLimited))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	fmt.Println(d.Send(ctx, 3)) // the next one may pass in 1,000 s
+	// Output:
+	// <nil> <nil>
+	// dispatcher: rate limit reached
+	// true true
+	// dispatcher: rate limit reached
+}
+
+// As many requests as MaxInFlight await their replies: the next one is refused.
+func ExampleErrInFlight() {
+	q, err := queue.NewRing[dispatcher.Envelope[int, int]](queue.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New[int, int](q, dispatcher.Options{MaxInFlight: 1, Overflow: dispatcher.Reject})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	call, err := d.Go(ctx, 21)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = d.Request(ctx, 22)
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, dispatcher.ErrOverloaded), errors.Is(err, dispatcher.ErrInFlight))
+
+	defer q.Close()
+	go double(q) // the reply makes room for the next request
+	fmt.Println(call.Wait(ctx))
+	// Output:
+	// dispatcher: too many requests in flight
+	// true true
+	// 42 <nil>
 }
 
 // A rate limit that is changed while the dispatcher works.

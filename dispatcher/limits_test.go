@@ -56,11 +56,35 @@ func TestRefusals(t *testing.T) {
 			out := make([]dispatcher.Result[int], 3)
 			require.ErrorIs(t, d.RequestAll(bg, []int{1, 2, 3}, out), tt.is[0])
 			require.ErrorIs(t, out[2].Err, tt.is[0])
-			if !testx.Race {
-				require.Zero(t, testing.AllocsPerRun(100, func() { d.Request(bg, 1) }))
+			if testx.Race {
+				return // sync.Pool drops objects at random
+			}
+			require.Zero(t, testing.AllocsPerRun(100, func() { _, err = d.Request(bg, 1) }))
+			require.ErrorIs(t, err, tt.is[0])
+			if tt.name != "in flight" {
+				require.Zero(t, testing.AllocsPerRun(100, func() { err = d.Send(bg, 1) }))
+				require.ErrorIs(t, err, tt.is[0])
+				require.Zero(t, testing.AllocsPerRun(100, func() { err = d.TrySend(1) }))
+				require.ErrorIs(t, err, tt.is[0])
 			}
 		})
 	}
+}
+
+// Neither does the refusal of a wait that would be too long.
+func TestHopelessAllocations(t *testing.T) {
+	if testx.Race {
+		t.Skip("sync.Pool drops objects at random under the race detector")
+	}
+	d := newDispatcher(t, newRing(t, 16), dispatcher.Options{RateLimit: 1e-9, Burst: 1, Timeout: time.Hour})
+	ctx, cancel := context.WithTimeout(bg, time.Hour)
+	defer cancel()
+	var err error
+	require.NoError(t, d.Send(bg, 1))
+	require.Zero(t, testing.AllocsPerRun(100, func() { _, err = d.Request(bg, 1) }))
+	require.Equal(t, dispatcher.ErrRateLimited, err)
+	require.Zero(t, testing.AllocsPerRun(100, func() { err = d.Send(ctx, 1) }))
+	require.Equal(t, dispatcher.ErrRateLimited, err)
 }
 
 // TrySend never waits, whatever Overflow says.

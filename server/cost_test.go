@@ -57,6 +57,42 @@ func TestAllocations(t *testing.T) {
 	})
 }
 
+// A refusal allocates nothing either, at the queue and at the pool.
+func TestRefusalAllocations(t *testing.T) {
+	if testx.Race {
+		t.Skip("sync.Pool drops objects at random under the race detector")
+	}
+	ctx := context.Background()
+	each(t, func(t *testing.T, m mode) {
+		if m.name == "zenq" {
+			t.Skip("ZenQ allocates when it likes")
+		}
+		m.opts.Queue.Capacity = 2
+		s, d := newServer(t, funcs(echo), m.opts, dispatcher.Options{Overflow: dispatcher.Reject})
+		for d.Send(ctx, 1) == nil { // nobody runs it
+		}
+		var err error
+		require.Zero(t, testing.AllocsPerRun(100, func() { _, err = d.Request(ctx, 1) }))
+		require.Equal(t, dispatcher.ErrQueueFull, err)
+		require.Zero(t, testing.AllocsPerRun(100, func() { err = d.Send(ctx, 1) }))
+		require.Equal(t, dispatcher.ErrQueueFull, err)
+		require.NoError(t, s.Shutdown(ctx))
+
+		p, release := stuckPool(t)
+		defer release()
+		m.opts.Pool = p
+		_, d = start(t, offloading(echo), m.opts, dispatcher.Options{})
+		for i := 0; i < 10; i++ { // more than pool and backlog hold
+			_, err := d.Go(ctx, 100)
+			require.NoError(t, err)
+		}
+		refused := func() { _, err = d.Request(ctx, 100) }
+		refused()
+		require.Zero(t, testing.AllocsPerRun(100, refused))
+		require.Equal(t, server.ErrPoolFull, err)
+	})
+}
+
 // An idle server, with an idle pool, burns no CPU.
 func TestIdleCPU(t *testing.T) {
 	each(t, func(t *testing.T, m mode) {

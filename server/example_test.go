@@ -9,6 +9,7 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/pool"
+	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -268,4 +269,52 @@ func ExampleSupervise() {
 	// 0 server: handler panicked: runtime error: integer divide by zero
 	// 125 <nil>
 	// <nil> 1
+}
+
+// The pool and the backlog before it hold what they hold; more is refused, and
+// the server goes on with other messages.
+func ExampleErrPoolFull() {
+	workers, err := pool.New(pool.Options{Workers: 1, QueueSize: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	release := make(chan struct{})
+	srv, err := server.New[int, int](server.Funcs[int, int]{
+		Request: func(_ context.Context, n int) (int, error) {
+			if n > 0 {
+				<-release
+			}
+			return n, nil
+		},
+		Offload: func(n int) bool { return n > 0 },
+	}, server.Options{Pool: workers, Queue: queue.Options{Capacity: 2}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+	ctx := context.Background()
+	for i := 0; i < 10; i++ {
+		if _, err := d.Go(ctx, 1); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	_, err = d.Request(ctx, 1)
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, dispatcher.ErrOverloaded), errors.Is(err, server.ErrPoolFull))
+	fmt.Println(d.Request(ctx, 0))
+	close(release)
+	fmt.Println(srv.Shutdown(ctx), workers.Shutdown(ctx))
+	// Output:
+	// server: pool full
+	// true true
+	// 0 <nil>
+	// <nil> <nil>
 }
