@@ -1,0 +1,163 @@
+// Package codel decides which messages of a queue to drop because of what they
+// have waited, so that a queue that does not empty any more stays short.
+//
+// A queue is good as long as it empties now and then: then it evens out bursts. A
+// queue whose shortest wait over some time is long only delays. Both laws here
+// tell the two apart by that shortest wait, which no burst can hide, and need no
+// knowledge of the load or of the capacity. They differ in how they drop.
+//
+//   - [CoDel] drops one message, then more and more often as long as that does not
+//     help: for senders that slow down when they see a drop. Against senders that
+//     do not, it takes minutes: after n drops it drops sqrt(n) in an interval.
+//   - [Slough] drops every message that waited longer than twice the target as long
+//     as the queue is bad. That is enough at once, whatever the load, and right
+//     for a server whose callers have given up by then.
+//
+// Time is that of any clock that does not go back, read by the caller. Neither
+// type is safe for concurrent use: the queue's consumer calls it.
+package codel
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// DefaultTarget is the target that New takes for 0: RFC 8289, section 3.2,
+	// finds 5 to 10 % of the interval best.
+	DefaultTarget = 5 * time.Millisecond
+	// DefaultInterval is the interval that New takes for 0.
+	DefaultInterval = 100 * time.Millisecond
+)
+
+// CoDel is Controlled Delay by Kathleen Nichols and Van Jacobson, "Controlling
+// Queue Delay", ACM Queue 10(5), 2012, as RFC 8289, section 5, has it: its deque
+// function, cut where it looks at the next packet, so that it is asked about one
+// message at a time. Use NewCoDel.
+type CoDel struct {
+	target, interval time.Duration
+
+	above    bool          // the wait has been above the target
+	deadline time.Duration // from when it has been so for an interval; if above
+
+	dropping  bool
+	dropped   bool // the last message; the next drop is not scheduled yet
+	next      time.Duration
+	count     int // drops since the dropping began, or as if it had begun so
+	lastCount int
+}
+
+// NewCoDel returns a CoDel that does not drop. target is the wait that is good;
+// interval is the time in which the wait of some message should be that good. 0
+// stands for the defaults; both must not be negative.
+func NewCoDel(target, interval time.Duration) *CoDel {
+	target, interval = defaults(target, interval)
+	return &CoDel{target: target, interval: interval}
+}
+
+func defaults(target, interval time.Duration) (time.Duration, time.Duration) {
+	if target == 0 {
+		target = DefaultTarget
+	}
+	if interval == 0 {
+		interval = DefaultInterval
+	}
+	return target, interval
+}
+
+// Drop reports whether to drop the message that was taken from the queue at the
+// time now, after it has waited there; left is how many messages there still
+// are. The last one is never dropped.
+func (c *CoDel) Drop(now, waited time.Duration, left int) bool {
+	bad := c.bad(now, waited, left)
+	switch {
+	case !c.dropping:
+		if bad {
+			c.start(now)
+		}
+		return bad
+	case !bad:
+		c.dropping, c.dropped = false, false
+		return false
+	}
+	if c.dropped {
+		c.dropped = false
+		c.next = c.law(c.next)
+	}
+	if now < c.next {
+		return false
+	}
+	c.count++
+	c.dropped = true
+	return true
+}
+
+// bad reports whether waits have been above the target for an interval.
+func (c *CoDel) bad(now, waited time.Duration, left int) bool {
+	if waited < c.target || left == 0 {
+		c.above = false
+		return false
+	}
+	if !c.above {
+		c.above = true
+		c.deadline = now + c.interval
+		return false
+	}
+	return now >= c.deadline
+}
+
+// start begins to drop. If it did so not long ago, the rate that was right then
+// is where it goes on.
+func (c *CoDel) start(now time.Duration) {
+	c.dropping = true
+	delta := c.count - c.lastCount
+	c.count = 1
+	if delta > 1 && now-c.next < 16*c.interval {
+		c.count = delta
+	}
+	c.next = c.law(now)
+	c.lastCount = c.count
+}
+
+// law is the time of the drop after the one at t.
+func (c *CoDel) law(t time.Duration) time.Duration {
+	return t + time.Duration(float64(c.interval)/math.Sqrt(float64(c.count)))
+}
+
+// Slough is the law that Facebook's services use: "Fail at Scale" by Ben Maurer,
+// ACM Queue 13(8), 2015, and class Codel in folly/executors of
+// https://github.com/facebook/folly. Use NewSlough.
+type Slough struct {
+	target, interval time.Duration
+
+	began    bool
+	end      time.Duration // of this interval
+	shortest time.Duration // wait in it
+	bad      bool          // in the last one, it was above the target
+}
+
+// NewSlough returns a Slough that does not drop. The arguments are those of
+// NewCoDel.
+func NewSlough(target, interval time.Duration) *Slough {
+	target, interval = defaults(target, interval)
+	return &Slough{target: target, interval: interval}
+}
+
+// Drop reports whether to drop the message that was taken from the queue at the
+// time now, after it has waited there. The first message of each interval is not
+// dropped, so that one message now and then never is.
+func (s *Slough) Drop(now, waited time.Duration) bool {
+	if !s.began || now >= s.end {
+		s.bad = s.began && s.shortest > s.target
+		s.began = true
+		s.end = now + s.interval
+		s.shortest = waited
+		return false
+	}
+	s.shortest = min(s.shortest, waited)
+	return s.bad && waited > 2*s.target
+}
+
+// Bad reports whether the queue did not empty in the last interval: those who
+// would rather handle the youngest message first do so then ("adaptive LIFO").
+func (s *Slough) Bad() bool { return s.bad }
