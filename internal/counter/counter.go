@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	stripes = 8
+	// Stripes is how many stripes there are.
+	Stripes = 8
 	// PerSet is how many counters a Set holds: as many as fill a cache line.
 	PerSet = 16
 )
@@ -16,20 +17,24 @@ const (
 // Set is up to PerSet counters, striped. The zero value is ready. A Set must
 // not be copied and may be shared.
 type Set struct {
-	stripe [stripes]struct {
+	stripe [Stripes]struct {
 		n [PerSet]atomic.Uint64
 	}
 }
 
 // Add adds n to counter i. It never blocks.
-func (s *Set) Add(i int, n uint64) {
+func (s *Set) Add(i int, n uint64) { s.stripe[Stripe()].n[i].Add(n) }
+
+// Stripe returns which of Stripes stripes the calling goroutine writes. It is a
+// hint: it may be another one the next time.
+func Stripe() uint {
 	// The stack of a goroutine is its own, so an address on it spreads
 	// goroutines over the stripes for the price of a multiplication. A
 	// goroutine whose stack moves only changes its stripe.
 	var here byte
 	h := uint64(uintptr(unsafe.Pointer(&here))) >> 11
 	h *= 0x9E3779B97F4A7C15 // Fibonacci hashing: the top bits are well mixed
-	s.stripe[h>>61].n[i].Add(n)
+	return uint(h >> 61)
 }
 
 // Load returns counter i: every Add that happened before is in it, one that
