@@ -1,0 +1,226 @@
+// Package gradient finds how many calls to run at once: as many as still finish
+// about as fast as when there are few.
+//
+// More calls than the machine, or what they wait for, can work on only wait for
+// each other: their latency grows and nothing else does. So
+//
+//	gradient = latency with few in flight * (1 + Tolerance) / latency now
+//	limit    = limit * gradient + sqrt(limit * gradient)
+//
+// once in a Window, the gradient between 0.5 and 2. The root is room to grow in;
+// the limit comes to rest where the latency has grown by what both allow.
+//
+// The latency with few in flight, the baseline, is what all depends on. It is
+// measured and not guessed: calls that began while at most Min were running are
+// its samples, whenever there are some, and when there were none for a while the
+// limit goes down to Min until there are. It follows the calls when they change:
+// if they have become slower by themselves the limit falls, to Min at worst, where
+// every call is a sample.
+//
+// Sources: Netflix concurrency-limits (https://github.com/Netflix/concurrency-limits),
+// Gradient2, for the gradient, the room and not growing while there is no demand;
+// Envoy's adaptive concurrency filter (gradient_controller.cc of
+// https://github.com/envoyproxy/envoy) for the measured baseline and the constants.
+// Gradient2 has the long-term average of the latency as its baseline. In an
+// overload that lasts, that becomes the latency of the overload, and the limit
+// goes on growing, in a simulation to 380 on 8 cores: TestWhyNotGradient2.
+package gradient
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// DefaultTolerance is the Tolerance of Options that leave it 0.
+	DefaultTolerance = 0.25
+	// DefaultWindow is the Window of Options that leave it 0.
+	DefaultWindow = 100 * time.Millisecond
+	// DefaultRefresh is the Refresh of Options that leave it 0.
+	DefaultRefresh = 30 * time.Second
+
+	least    = 10  // samples that a window needs
+	baseline = 50  // samples that a baseline takes, if there is time
+	most     = 128 // samples that are kept of a window
+)
+
+// Options tunes a Limit.
+type Options struct {
+	// Min and Max bound the limit. As many calls as Min must not slow each other
+	// down; it should be 1 or little more, and at least 1. Max is at least Min.
+	Min, Max int
+
+	// Tolerance is by what share the latency may grow. 0 means
+	// DefaultTolerance; negative is an error.
+	Tolerance float64
+
+	// Window is how often the limit is looked at; a window with fewer than 10
+	// calls goes on until there are as many. 0 means DefaultWindow; negative is
+	// an error.
+	Window time.Duration
+
+	// Refresh is how old a baseline may get before the limit goes down to Min
+	// for a new one. That takes 50 calls, or a twentieth of Refresh. 0 means
+	// DefaultRefresh; negative is an error.
+	Refresh time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	switch {
+	case o.Min < 1:
+		return o, fmt.Errorf("gradient: Min: %d is less than 1", o.Min)
+	case o.Max < o.Min:
+		return o, fmt.Errorf("gradient: Max: %d is less than Min", o.Max)
+	case !(o.Tolerance >= 0) || math.IsInf(o.Tolerance, 1):
+		return o, fmt.Errorf("gradient: Tolerance: %v", o.Tolerance)
+	case o.Window < 0 || o.Refresh < 0:
+		return o, errors.New("gradient: a negative Window or Refresh")
+	}
+	if o.Tolerance == 0 {
+		o.Tolerance = DefaultTolerance
+	}
+	if o.Window == 0 {
+		o.Window = DefaultWindow
+	}
+	if o.Refresh == 0 {
+		o.Refresh = DefaultRefresh
+	}
+	return o, nil
+}
+
+// Limit is the number that is sought. Use New. It may be shared.
+//
+//	measuring    the limit is Min, until there is a baseline
+//	following    the limit follows the gradient
+type Limit struct {
+	opts    Options
+	current atomic.Int64
+
+	mu        sync.Mutex
+	limit     float64       // that of following
+	measuring bool          //
+	since     time.Duration // measuring began, or the baseline was found
+	base      time.Duration // the baseline; 0: none yet
+	few       []time.Duration
+
+	end    time.Duration // of the window
+	window []time.Duration
+	next   int // where the window's next sample goes, if it is full
+	peak   int // the most in flight in the window
+}
+
+// New returns a limit that begins at Min and measures its first baseline.
+func New(opts Options) (*Limit, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Limit{opts: opts, limit: float64(opts.Min), measuring: true}
+	l.few = make([]time.Duration, 0, baseline)
+	l.window = make([]time.Duration, 0, most)
+	l.since = -1 // with the first sample
+	l.current.Store(int64(opts.Min))
+	return l, nil
+}
+
+// Limit returns how many calls may run at once now.
+func (l *Limit) Limit() int { return int(l.current.Load()) }
+
+// Baseline returns the latency with few in flight; 0: it is not known yet.
+func (l *Limit) Baseline() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.base
+}
+
+// Sample tells of a call that ended at the time now, by a clock that does not go
+// back: how long it took, and how many were running when it began, itself
+// included. A call that failed tells as much as one that did not; one that did
+// not run tells nothing. Sample does not block: when another one is under way, it
+// is ignored. Not every call needs one.
+func (l *Limit) Sample(now, latency time.Duration, inFlight int) {
+	if latency < 0 || !l.mu.TryLock() {
+		return
+	}
+	defer l.mu.Unlock()
+	if l.since < 0 {
+		l.since, l.end = now-latency, now+l.opts.Window
+	}
+	if inFlight <= l.opts.Min && !(l.measuring && now-latency < l.since) {
+		l.few = append(l.few, latency)
+	}
+	age := now - l.since
+	switch {
+	case len(l.few) == baseline || l.measuring && age > l.opts.Refresh/20 && len(l.few) >= 3:
+		l.found(now)
+		return
+	case l.measuring:
+		return
+	case age > l.opts.Refresh:
+		l.measure(now)
+		return
+	}
+	l.peak = max(l.peak, inFlight)
+	if len(l.window) < most {
+		l.window = append(l.window, latency)
+	} else {
+		l.window[l.next] = latency
+		l.next = (l.next + 1) % most
+	}
+	if now >= l.end && len(l.window) >= least {
+		l.follow()
+		l.open(now)
+	}
+}
+
+// measure goes down to Min.
+func (l *Limit) measure(now time.Duration) {
+	l.measuring = true
+	l.since = now
+	l.few = l.few[:0] // they are old
+	l.current.Store(int64(l.opts.Min))
+}
+
+// found ends measuring, if it was going on.
+func (l *Limit) found(now time.Duration) {
+	l.base = max(median(l.few), 1)
+	l.few = l.few[:0]
+	l.since = now
+	if l.measuring {
+		l.measuring = false
+		l.current.Store(int64(l.limit))
+		l.open(now)
+	}
+}
+
+// open begins a window.
+func (l *Limit) open(now time.Duration) {
+	l.end = now + l.opts.Window
+	l.window, l.next, l.peak = l.window[:0], 0, 0
+}
+
+// follow moves the limit by the window's gradient.
+func (l *Limit) follow() {
+	if l.base == 0 {
+		return
+	}
+	gradient := float64(l.base) * (1 + l.opts.Tolerance) / float64(max(median(l.window), 1))
+	limit := l.limit * min(max(gradient, 0.5), 2)
+	limit += math.Sqrt(limit)
+	if limit > l.limit && float64(l.peak) < l.limit/2 {
+		return // nobody asks for more
+	}
+	l.limit = min(max(limit, float64(l.opts.Min)), float64(l.opts.Max))
+	l.current.Store(int64(l.limit))
+}
+
+// median sorts d.
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
