@@ -7,6 +7,8 @@ package dispatcher_test
 
 import (
 	"context"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +77,78 @@ func TestTimeoutAndCtxTogether(t *testing.T) {
 			require.True(t, err == dispatcher.ErrTimeout || err == context.Canceled, "%v", err)
 		}
 	})
+}
+
+// 64 goroutines at the limit, in every way to send, with cancels: at no time have
+// more passed than may, and nothing is left unused, by those who are cancelled
+// while they wait neither.
+func TestRateOverTime(t *testing.T) {
+	const rate, burst, length = 1000, 10, 10 * time.Second
+	for _, overflow := range []dispatcher.Overflow{dispatcher.Block, dispatcher.Reject} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newRing(t, 1024)
+			d := newDispatcher(t, q, dispatcher.Options{RateLimit: rate, Burst: burst, Overflow: overflow, Timeout: 100 * time.Millisecond})
+			start := time.Now()
+			passed := 0
+			counted := make(chan struct{})
+			go func() {
+				defer close(counted)
+				for {
+					e, err := q.Pop(bg)
+					if err != nil {
+						return
+					}
+					answer(e)
+					passed++
+					if most := burst + int(time.Since(start)*rate/time.Second); passed > most {
+						t.Errorf("%d have passed, and %d may", passed, most)
+						return
+					}
+				}
+			}()
+			var wg, cancels sync.WaitGroup
+			for g := 0; g < 64; g++ {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					r := rand.New(rand.NewPCG(uint64(g), 1))
+					for time.Since(start) < length {
+						ctx, cancel := context.WithCancel(bg)
+						var err error
+						switch r.IntN(4) {
+						case 0:
+							_, err = d.Request(ctx, 1)
+						case 1:
+							err = d.Send(ctx, 1)
+						case 2:
+							err = d.TrySend(1)
+						case 3:
+							after := time.Duration(r.IntN(50)) * time.Millisecond
+							cancels.Add(1)
+							go func() { // AfterFunc crashes the race detector of Go 1.26 here
+								defer cancels.Done()
+								time.Sleep(after)
+								cancel()
+							}()
+							_, err = d.SendAll(ctx, []int{1, 2, 3})
+						}
+						cancel()
+						if err != nil {
+							time.Sleep(time.Millisecond)
+						}
+					}
+				}()
+			}
+			wg.Wait()
+			took := time.Since(start)
+			cancels.Wait()
+			q.Close()
+			<-counted
+			require.InDelta(t, rate*took.Seconds(), passed, 2*burst)
+			require.Positive(t, d.Stats().RateLimited)
+			require.Equal(t, overflow == dispatcher.Block, d.Stats().Cancelled > 1000)
+		})
+	}
 }
 
 // A waiting request goes on by a new rate, or is refused when that would be too

@@ -201,8 +201,8 @@ func TestShared(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, func() { l.Sample(1e9, 1000, 1) }))
 }
 
-// Gradient2 as of concurrency-limits 0.5, with its defaults, on the same machine
-// under the same demand: its limit goes far beyond the cores.
+// Gradient2 of concurrency-limits, with its defaults, on the same machine under the
+// same demand: its limit goes far beyond the cores.
 func TestWhyNotGradient2(t *testing.T) {
 	const lowest, highest, room, smoothing, window = 1, 1000, 4, 0.2, 600
 	limit, long, n := 20.0, 0.0, 0

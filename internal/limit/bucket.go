@@ -20,18 +20,13 @@ import (
 type bucket struct {
 	perSecond float64
 	tokens    int
-	free      bool // there is no limit; nothing below is used but replaced and next
+	free      bool // there is no limit; nothing below is used
 
 	rate  float64       // units a nanosecond
 	one   int64         // units a token
 	burst int64         // in units
 	start time.Duration // V is 0
 	end   time.Duration // up to here V can count
-
-	// Written before replaced is closed, and read after.
-	replaced chan struct{}
-	next     *bucket
-	base     int64 // the place that is due at next.start
 
 	// All that is above is only read while goroutines fight for the word.
 	_    pad.Line
@@ -55,7 +50,7 @@ const (
 // half a nanosecond, but at rates below 1e-6 a second or with a burst of more
 // than 2^61 units, where it is right to half of 2^-k tokens.
 func newBucket(rate float64, burst int, start time.Duration) *bucket {
-	b := &bucket{perSecond: rate, tokens: burst, start: start, end: never, replaced: make(chan struct{})}
+	b := &bucket{perSecond: rate, tokens: burst, start: start, end: never}
 	if rate == 0 {
 		b.free = true
 		return b
@@ -121,21 +116,15 @@ func (b *bucket) due(n int64) time.Duration {
 	return at
 }
 
-// moved returns the place in the next bucket of a place n in this one, which was
-// replaced; 0 if nothing depends on it any more, because the bucket has been full
-// since.
-func (b *bucket) moved(n int64) int64 {
-	if b.free || b.next.free || n <= b.base-b.burst {
-		return 0
-	}
-	return b.scaled(n)
-}
+// giveBack undoes the taking of the place n, if it is the last one that was taken;
+// then what comes is as if it had never been.
+func (b *bucket) giveBack(n int64) { b.word.CompareAndSwap(n, max(n-b.one, 0)) }
 
-// scaled returns the reading in the next bucket of n in this one: it is as many
-// tokens ahead of what is there. Units of different sizes are powers of 2 apart.
-func (b *bucket) scaled(n int64) int64 {
-	next := b.next
-	ahead := n - b.base
+// scaled returns the reading in next of n in b: it is as many tokens ahead of what
+// is there when next begins and V is v. Units of different sizes are powers of 2
+// apart.
+func (b *bucket) scaled(n, v int64, next *bucket) int64 {
+	ahead := n - v - b.burst
 	if b.one >= next.one {
 		k := b.one / next.one
 		if ahead > 0 {

@@ -9,10 +9,9 @@
 //	n = max(N, V) + 1    what time brought and nobody took is lost,
 //	n <= V + burst       but for a burst,
 //
-// and one compare-and-swap of N. A reservation is the same without the second
-// line: its token is there when V reaches n - burst. Each reservation advances
-// N, so that they are served in order, and nobody who takes what is there gets
-// in front of them.
+// and one compare-and-swap of N. Who waits takes a place in advance, without the
+// second line: its token is there when V reaches n - burst. Each place advances N,
+// so that nobody who takes what is there gets in front of those who wait.
 //
 // V is a function of the time alone and nothing adds up over time: in any
 // window, however old the limiter is, no more pass than burst and what the rate
@@ -41,8 +40,8 @@ type Limiter struct {
 	current atomic.Pointer[bucket]
 	now     func() time.Duration
 
-	mu   sync.Mutex // of those who replace the bucket or give a place back
-	gaps []int64    // places given back that are not the last one; in the current bucket
+	mu   sync.Mutex // of those who replace the bucket, and of those who wait
+	line line
 }
 
 // New returns a limiter with a full bucket. rate, in tokens a second, must be a
@@ -59,7 +58,7 @@ func New(rate float64, burst int, now func() time.Duration) *Limiter {
 	return l
 }
 
-// Allow takes a token if there is one. It does not block.
+// Allow takes a token if there is one. It does not wait for one.
 func (l *Limiter) Allow() bool {
 	for {
 		b := l.current.Load()
@@ -75,17 +74,22 @@ func (l *Limiter) Allow() bool {
 		case refused:
 			return false
 		case frozen:
-			<-b.replaced // a few instructions of another goroutine
+			l.settle()
 		default:
 			return true
 		}
 	}
 }
 
+// settle waits until who is in replace is through: some microseconds.
+func (l *Limiter) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+}
+
 // SetRate changes the limit; the arguments are those of New. The tokens that are
-// there stay, up to the new burst; those that were taken in advance by waiters
-// stay taken, and the waiters go on by the new rate, in their order. When there
-// was no limit before, the bucket is full.
+// there stay, up to the new burst. Those who wait go on by the new rate, in their
+// order. When there was no limit before, the bucket is full.
 func (l *Limiter) SetRate(rate float64, burst int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,19 +112,17 @@ func (l *Limiter) renew(b *bucket) {
 // is taken twice.
 func (l *Limiter) replace(b *bucket, rate float64, burst int) {
 	next := newBucket(rate, burst, l.now())
-	b.next = next
 	v := b.level(next.start)
-	b.base = v + b.burst
-	gaps := l.gaps[:0]
 	if n := b.word.Swap(frozen); !b.free && !next.free {
-		next.word.Store(max(b.scaled(max(n, v)), 0)) // no more than a burst is kept, by the old one and by the new
-		for _, n := range l.gaps {
-			if n = b.moved(n); n > 0 {
-				gaps = append(gaps, n)
+		// No more than a burst is kept, by the old one and by the new.
+		next.word.Store(max(b.scaled(max(n, v), v, next), 0))
+		for i, place := range l.line.places {
+			l.line.places[i] = -1 // due, and the bucket is full all the same: nothing to give back
+			if n > v {
+				l.line.places[i] = b.scaled(place, v, next)
 			}
 		}
 	}
-	l.gaps = gaps
+	l.line.changed(next)
 	l.current.Store(next)
-	close(b.replaced)
 }

@@ -91,8 +91,8 @@ func TestExtremes(t *testing.T) {
 					c.advance(time.Hour)
 				}
 			}
-			_, place := l.reserve(c.now(), never)
-			require.NotEqual(t, int64(frozen), place)
+			l.join(never)
+			require.GreaterOrEqual(t, l.current.Load().word.Load(), int64(0))
 		}
 	}
 }
@@ -111,8 +111,8 @@ func TestRenewal(t *testing.T) {
 		c.advance(time.Duration(float64(tokens) / r * 1e9))
 		require.Equal(t, tokens, drain(t, l, 8))
 		require.NotSame(t, first, l.current.Load())
-		_, place := l.reserve(c.now(), never)
-		require.Positive(t, place)
+		w, _ := l.join(never)
+		require.Same(t, w, l.line.first)
 	}
 }
 
@@ -139,15 +139,23 @@ func TestNothingIsGainedByAChange(t *testing.T) {
 		testx.AtOnce(t, append(testx.Times(4, take), change(l))...)
 		require.EqualValues(t, tokens, passed.Load())
 
-		// Places ahead, given back in any order, leave no trace.
+		// Those who wait and leave, in any order, leave no trace.
 		l = New(10, tokens, c.now)
-		reserve := func(int) {
-			b, first := l.reserve(0, never)
-			c, second := l.reserve(0, never)
-			l.giveBack(b, first)
-			l.giveBack(c, second)
+		l.join(never)
+		require.Nil(t, l.line.first, "there is a token")
+		for l.Allow() {
 		}
-		testx.AtOnce(t, append(testx.Times(4, reserve), change(l))...)
+		wait := func(int) {
+			first, _ := l.join(never)
+			second, _ := l.join(never)
+			l.leave(first, Ended)
+			l.leave(second, Ended)
+		}
+		testx.AtOnce(t, append(testx.Times(4, wait), change(l))...)
+		require.Nil(t, l.line.last)
+		require.Empty(t, l.line.places)
+		l.SetRate(1e9, tokens)
+		c.advance(tokens)
 		require.Equal(t, tokens, drain(t, l, 4))
 	}
 }

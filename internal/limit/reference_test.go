@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 type reference struct {
 	rate, tokens, burst *big.Rat
 	at                  time.Duration
-	taken               []bool // in the order of taking; true: it was given back
+	taken               []bool // in the order of taking; true: for one who waits
 	past                int    // of these, the ones from before the bucket was full
 }
 
@@ -38,22 +39,27 @@ func (r *reference) advance(now time.Duration) {
 	}
 }
 
-func (r *reference) take() int {
+func (r *reference) take(waits bool) {
 	r.tokens.Sub(r.tokens, rat(1))
-	r.taken = append(r.taken, false)
-	return len(r.taken) - 1
+	r.taken = append(r.taken, waits)
 }
 
-func (r *reference) giveBack(i int) {
-	if i < r.past {
-		return
+// pass is that the first who waits passes.
+func (r *reference) pass() { r.taken[slices.Index(r.taken, true)] = false }
+
+// leave is that one of those who wait leaves: those behind move up, and what is
+// left over is the last place of all, or it is lost.
+func (r *reference) leave() {
+	last := len(r.taken) - 1
+	for !r.taken[last] {
+		last--
 	}
-	r.taken[i] = true
-	for n := len(r.taken); n > r.past && r.taken[n-1]; n-- {
-		r.taken = r.taken[:n-1]
+	r.taken[last] = false
+	if last == len(r.taken)-1 && last >= r.past {
+		r.taken = r.taken[:last]
 		r.tokens.Add(r.tokens, rat(1))
+		r.advance(r.at)
 	}
-	r.advance(r.at)
 }
 
 func (r *reference) setRate(rate float64, burst int) {
@@ -90,12 +96,7 @@ func follow(t *testing.T, ops []byte) {
 	var c clock
 	perSecond, burst := someRates[next()%len(someRates)], someBursts[next()%len(someBursts)]
 	l, ref := New(perSecond, burst, c.now), newReference(perSecond, burst)
-	type place struct {
-		b *bucket
-		n int64
-		i int
-	}
-	var places []place
+	var waiting []*waiter
 	// Each change of the limit may round to a unit. From 1e9 a second on that is a
 	// token, and what follows cannot be compared.
 	slack := 0.0
@@ -103,7 +104,7 @@ func follow(t *testing.T, ops []byte) {
 		b := l.current.Load()
 		unit := 1 / float64(b.one)
 		tokens, _ := ref.tokens.Float64()
-		switch op := next(); op % 6 {
+		switch op := next(); op % 7 {
 		case 0, 1: // some time passes: up to 4 tokens'
 			dt := float64(next()) / 64 / perSecond * 1e9
 			if dt > 1e17 || float64(c.now()) > 1e18 {
@@ -119,14 +120,24 @@ func follow(t *testing.T, ops []byte) {
 				require.Equal(t, can, l.Allow(), "with %v tokens", tokens)
 			}
 			if can {
-				ref.take()
+				ref.take(false)
 			}
 		case 4: // a place in advance
-			if b, n := l.reserve(c.now(), never); n != refused {
-				places = append(places, place{b, n, ref.take()})
-				if due := b.due(n); due != never {
-					require.InDelta(t, ref.due(), max(float64(due), float64(c.now())), (unit+slack)/perSecond*1e9+2+ref.due()*1e-14)
-				}
+			before := len(waiting)
+			w, outcome := l.join(never)
+			if outcome == Hopeless {
+				continue
+			}
+			ref.take(w != nil)
+			if w == nil {
+				require.Zero(t, before)
+				require.GreaterOrEqual(t, tokens, 1-unit-slack)
+				continue
+			}
+			waiting = append(waiting, w)
+			b = l.current.Load()
+			if due := b.due(l.line.places[before]); due != never {
+				require.InDelta(t, ref.due(), max(float64(due), float64(c.now())), (unit+slack)/perSecond*1e9+2+ref.due()*1e-14)
 			}
 		case 5:
 			switch {
@@ -135,12 +146,23 @@ func follow(t *testing.T, ops []byte) {
 				l.SetRate(perSecond, burst)
 				ref.setRate(perSecond, burst)
 				slack += unit + 1/float64(l.current.Load().one)
-			case len(places) > 0:
-				k := next() % len(places)
-				l.giveBack(places[k].b, places[k].n)
-				ref.giveBack(places[k].i)
-				places = append(places[:k], places[k+1:]...)
+			case len(waiting) > 0:
+				k := next() % len(waiting)
+				require.Equal(t, Ended, l.leave(waiting[k], Ended))
+				ref.leave()
+				waiting = slices.Delete(waiting, k, k+1)
 			}
+		case 6:
+			if len(waiting) > 0 {
+				if _, passed := l.look(waiting[0]); passed {
+					ref.pass()
+					waiting = waiting[1:]
+				}
+			}
+		}
+		require.Len(t, l.line.places, len(waiting))
+		if len(waiting) > 0 {
+			require.Same(t, waiting[0], l.line.first)
 		}
 	}
 }

@@ -116,15 +116,15 @@ func TestHopeless(t *testing.T) {
 
 		l = New(1e-9, 1, nil) // decades
 		require.Equal(t, Passed, l.Wait(bg, never, nil))
-		for place := int64(0); place != refused; {
-			_, place = l.reserve(0, never)
+		for outcome := Passed; outcome != Hopeless; {
+			_, outcome = l.join(never)
 		}
 		require.Equal(t, Hopeless, l.Wait(bg, never, nil))
 	})
 }
 
-// A timer and a ctx end a wait; when all who waited have gone, whatever their
-// order, the next one need not wait for their tokens.
+// A timer and a ctx end a wait; those behind move up, and when all who waited have
+// gone, the next one need not wait for their tokens.
 func TestGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for round := 0; round < 50; round++ {
@@ -151,9 +151,43 @@ func TestGivenBack(t *testing.T) {
 				l.SetRate(10, 1)
 			}
 			wg.Wait()
-			require.Empty(t, l.gaps)
+			require.Nil(t, l.line.first)
 			require.Equal(t, Passed, l.Wait(bg, never, nil))
 			require.InDelta(t, 100*time.Millisecond, time.Since(start), 10)
+		}
+	})
+}
+
+// Who leaves makes no gap: those behind pass sooner, in their order.
+func TestMovingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(10, 1, nil)
+		require.True(t, l.Allow())
+		start := time.Now()
+		var wg sync.WaitGroup
+		after := make([]time.Duration, 30)
+		for i := range after {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				ctx, cancel := context.WithCancel(bg)
+				defer cancel()
+				if i%3 != 2 { // the first of all, too
+					time.AfterFunc(50*time.Millisecond, cancel)
+				}
+				if l.Wait(ctx, never, nil) == Passed {
+					after[i] = time.Since(start)
+				}
+			}()
+			synctest.Wait()
+		}
+		wg.Wait()
+		for i, after := range after {
+			want := time.Duration(0)
+			if i%3 == 2 {
+				want = time.Duration(i/3+1) * 100 * time.Millisecond
+			}
+			require.InDelta(t, want, after, 10)
 		}
 	})
 }
@@ -178,8 +212,16 @@ func TestChangeWhileWaiting(t *testing.T) {
 				l := New(1, 1, nil)
 				require.True(t, l.Allow())
 				start := time.Now()
-				l.reserve(l.now(), never)
-				l.reserve(l.now(), never)
+				var others sync.WaitGroup
+				for i := 0; i < 2; i++ {
+					others.Add(1)
+					go func() {
+						defer others.Done()
+						l.Wait(bg, never, nil)
+					}()
+					synctest.Wait()
+				}
+				defer others.Wait()
 				got := make(chan Outcome, 1)
 				go func() { got <- l.Wait(bg, tt.longest, nil) }()
 				time.Sleep(500 * time.Millisecond)

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -19,107 +18,100 @@ const (
 // Wait takes a token and waits until it is there, first come, first served. It
 // fails at once, or as soon as SetRate makes it so, if that would be after the
 // deadline of ctx, or after longest, or decades away. When ctx ends or expired
-// delivers first, the token is given back.
-//
-// A token that is given back can be taken by others as soon as nobody who came
-// later waits for one or has got one: those keep their places, since an earlier
-// one for them would be one more than the limit allows in the time between. Until
-// then it is lost, and the time that it took with it; the limit is never exceeded.
+// delivers first, those behind move up, and the limiter is as if this one had not
+// waited; unless others have taken what came later, which means that its token
+// was there, and is lost.
 func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-chan time.Time) Outcome {
 	if at, ok := ctx.Deadline(); ok {
 		longest = min(longest, time.Until(at))
 	}
-	now := l.now()
+	w, outcome := l.join(longest)
+	if w == nil {
+		if outcome == Hopeless && ctx.Err() != nil {
+			return Ended
+		}
+		return outcome
+	}
+	var timer *time.Timer
+	for {
+		left, out := l.look(w)
+		if out {
+			return w.outcome
+		}
+		var tick <-chan time.Time
+		if left >= 0 {
+			if timer == nil {
+				timer = time.NewTimer(left)
+				defer timer.Stop()
+			} else {
+				timer.Reset(left) // a tick that is left over is only a look more
+			}
+			tick = timer.C
+		}
+		select {
+		case <-tick:
+		case <-w.wake:
+		case <-ctx.Done():
+			return l.leave(w, Ended)
+		case <-expired:
+			return l.leave(w, Expired)
+		}
+	}
+}
+
+// join takes a place that is due in time and lines up; nil: it passed at once, or
+// it is hopeless.
+func (l *Limiter) join(longest time.Duration) (*waiter, Outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, now := l.current.Load(), l.now()
+	if now >= b.end {
+		l.replace(b, b.perSecond, b.tokens)
+		b = l.current.Load()
+	}
+	if b.free {
+		return nil, Passed
+	}
 	deadline := never
 	if longest < never-now {
 		deadline = now + longest
 	}
-	b, place := l.reserve(now, deadline)
-	if place == refused {
-		if ctx.Err() != nil {
-			return Ended
-		}
-		return Hopeless
+	v := b.level(now)
+	place := b.take(v, b.most(deadline))
+	switch {
+	case place == refused: // nothing is frozen under the lock
+		return nil, Hopeless
+	case l.line.first == nil && place <= v+b.burst:
+		return nil, Passed
 	}
-	var timer *time.Timer
-	for !b.free {
-		at := b.due(place)
-		if at > deadline { // SetRate has moved it
-			l.giveBack(b, place)
-			return Hopeless
-		}
-		left := at - l.now()
-		if left <= 0 {
-			break
-		}
-		if timer == nil {
-			timer = time.NewTimer(left)
-			defer timer.Stop()
-		} else {
-			timer.Reset(left) // a tick that is left over is only a round more
-		}
-		select {
-		case <-timer.C:
-		case <-b.replaced:
-			place, b = b.moved(place), b.next
-		case <-ctx.Done():
-			l.giveBack(b, place)
-			return Ended
-		case <-expired:
-			l.giveBack(b, place)
-			return Expired
-		}
-	}
-	return Passed
+	return l.line.join(place, deadline), 0
 }
 
-// reserve takes a token that is there at the deadline at the latest, and returns
-// its place, or refused.
-func (l *Limiter) reserve(now, deadline time.Duration) (*bucket, int64) {
-	for {
-		b := l.current.Load()
-		switch {
-		case b.free:
-			return b, 0
-		case now >= b.end:
-			l.renew(b)
-			continue
-		}
-		place := b.take(b.level(now), b.most(deadline))
-		if place != frozen {
-			return b, place
-		}
-		<-b.replaced
-	}
-}
-
-// giveBack undoes the taking of a place in b, if it is the last one; then, what
-// comes is as if it had never been taken. Otherwise it is remembered until those
-// after it were given back too.
-func (l *Limiter) giveBack(b *bucket, place int64) {
+// look reports whether w is out of the line, or how long until it may pass if it
+// is the first; negative: it is not, or nobody knows. If its time has come, it
+// passes.
+func (l *Limiter) look(w *waiter) (left time.Duration, out bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	current := l.current.Load()
-	for ; b != current; b = b.next {
-		place = b.moved(place)
+	if w.out || w != l.line.first {
+		return -1, w.out
 	}
-	if b.free {
-		return
+	if left = l.current.Load().due(l.line.places[0]) - l.now(); left <= 0 {
+		l.line.pass()
+		return 0, true
 	}
-	// What time has overtaken does not matter any more: take goes on from V.
-	past := b.level(l.now())
-	l.gaps = slices.DeleteFunc(l.gaps, func(n int64) bool { return n <= past })
-	if place <= past {
-		return
+	return left, false
+}
+
+// leave takes w out of the line, and returns its outcome, unless it has one.
+func (l *Limiter) leave(w *waiter, outcome Outcome) Outcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w.out && w.outcome == Passed {
+		return Passed // it has the token
 	}
-	i, _ := slices.BinarySearch(l.gaps, place)
-	l.gaps = slices.Insert(l.gaps, i, place)
-	for i := len(l.gaps) - 1; i >= 0; i-- {
-		// Words only grow, but here, and never below a gap that stays. So a gap
-		// that is equal to the word is the last place that was taken.
-		if n := l.gaps[i]; !b.word.CompareAndSwap(n, max(n-b.one, 0)) {
-			return
-		}
-		l.gaps = l.gaps[:i]
+	if !w.out {
+		l.line.leave(w, l.current.Load(), outcome)
 	}
+	return outcome
 }
