@@ -81,14 +81,12 @@ func TestRefusalAllocations(t *testing.T) {
 		p, release := stuckPool(t)
 		defer release()
 		m.opts.Pool = p
-		_, d = start(t, offloading(echo), m.opts, dispatcher.Options{})
-		for i := 0; i < 10; i++ { // more than pool and backlog hold
+		s, d = start(t, offloading(echo), m.opts, dispatcher.Options{})
+		testx.Eventually(t, func() bool { // the backlog holds 2, and the feeder one more
 			_, err := d.Go(ctx, 100)
-			require.NoError(t, err)
-		}
-		refused := func() { _, err = d.Request(ctx, 100) }
-		refused()
-		require.Zero(t, testing.AllocsPerRun(100, refused))
+			return err == nil && s.Stats().Offloaded == 3
+		}, "the backlog is full")
+		require.Zero(t, testing.AllocsPerRun(100, func() { _, err = d.Request(ctx, 100) }))
 		require.Equal(t, server.ErrPoolFull, err)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/pool"
@@ -300,13 +301,16 @@ func ExampleErrPoolFull() {
 	}
 	go srv.Run(context.Background())
 	ctx := context.Background()
-	for i := 0; i < 10; i++ {
-		if _, err := d.Go(ctx, 1); err != nil {
-			fmt.Println(err)
+	for !errors.Is(err, server.ErrPoolFull) {
+		call, err1 := d.Go(ctx, 1)
+		if err1 != nil {
+			fmt.Println(err1)
 			return
 		}
+		short, cancel := context.WithTimeout(ctx, time.Millisecond)
+		_, err = call.Wait(short) // for its refusal: those that were accepted wait on
+		cancel()
 	}
-	_, err = d.Request(ctx, 1)
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, dispatcher.ErrOverloaded), errors.Is(err, server.ErrPoolFull))
 	fmt.Println(d.Request(ctx, 0))
