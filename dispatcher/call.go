@@ -45,8 +45,11 @@ type shared struct {
 // The Call is the one allocation that this costs.
 func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], error) {
 	arg.Context(ctx, "dispatcher")
-	p := d.get()
-	defer d.put(p)
+	var p *pending[Resp] // for the limits and the Timeout
+	if d.limited || d.opts.Timeout > 0 {
+		p = d.get()
+		defer d.put(p)
+	}
 	var deadline time.Time
 	if d.opts.Timeout > 0 {
 		deadline = time.Now().Add(d.opts.Timeout)
