@@ -21,9 +21,11 @@ const (
 	// toDoubt is how many slow samples in a row make it not so: more than one,
 	// since any call may be preempted.
 	toDoubt = 2
-	// sampleEvery is how many calls share one sample of a fast handler: two
-	// clock reads, some 80 ns, in 64 calls of perhaps 20 ns.
-	sampleEvery = 64
+	// sampleFast and sampleSlow are how many calls share one sample, while the
+	// samples agree: two clock reads, some 80 ns, in 64 calls of perhaps 20 ns
+	// or in 8 of more than 5 µs.
+	sampleFast = 64
+	sampleSlow = 8
 )
 
 // pace judges by samples whether handler calls are fast enough to run on
@@ -44,9 +46,9 @@ func (p *pace) note(d time.Duration) (skip int) {
 	if (d <= fastCall) == fast {
 		p.run = 0
 		if fast {
-			return sampleEvery - 1
+			return sampleFast - 1
 		}
-		return 0
+		return sampleSlow - 1
 	}
 	p.run++
 	if fast && p.run >= toDoubt || !fast && p.run >= toProve {
