@@ -34,12 +34,14 @@ func (r *roleEngine[Req, Resp]) mayRun() bool {
 	return false
 }
 
-// tryInline runs req on this goroutine if the ring is idle.
-func (r *roleEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
-	if !r.ring.TryOwn() && !r.awaitRole(ctx) {
+// TryInline runs req on the caller's goroutine if Options.CallerRuns allows it
+// and the server is idle, or is about to be; ran says whether it did. It is for
+// dispatcher.Dispatcher, which falls back to the queue.
+func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
+	r := s.role
+	if r == nil || !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx) {
 		return resp, nil, false
 	}
-	s := r.server
 	returned := false
 	defer func() {
 		if !returned {

@@ -18,6 +18,8 @@ const (
 	// CallerRunsAuto, the default: a request that finds the server idle runs on
 	// its caller if the handler has proved fast: its calls take some
 	// microseconds at the most, as sampled. A caller runs its own request only.
+	// If calls are much shorter still, a caller that finds the server busy waits
+	// some microseconds, awake, for its turn before it is queued.
 	CallerRunsAuto CallerRuns = iota
 
 	// CallerRunsAlways: a request that finds the server idle runs on its

@@ -191,16 +191,6 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 	return err
 }
 
-// TryInline runs req on the caller's goroutine if Options.CallerRuns allows it
-// and the server is idle; ran says whether it did. It is for
-// dispatcher.Dispatcher, which falls back to the queue.
-func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
-	if s.role == nil || !s.role.mayRun() {
-		return resp, nil, false
-	}
-	return s.role.tryInline(ctx, req)
-}
-
 // Stats is what a server counted. Fields are read one after the other while it
 // works, and Inline, Requests and Commands may then be up to 64 behind. At rest all accepted messages are accounted for: each request that was
 // not on its caller's goroutine and each command is in one of Requests,

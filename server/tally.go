@@ -42,6 +42,11 @@ func (t *tally) publish() {
 	t.published.commands.Store(t.commands)
 }
 
+func (t *tally) publishAll(n *ring.Note) {
+	t.publish()
+	t.published.inline.Store(n.Count)
+}
+
 // due reports whether to time this queued request.
 func (t *tally) due() bool {
 	t.skip--
@@ -59,18 +64,21 @@ func (t *tally) dueInline(n *ring.Note) bool {
 }
 
 // counts returns what owners have counted: exactly if the ring is idle or the
-// server has ended, otherwise as of the last publication.
+// server has ended, otherwise as of the last publication. No count goes back.
 func (r *roleEngine[Req, Resp]) counts() (inline, requests, commands uint64) {
 	t := &r.tally
 	if r.ring.TryOwn() {
-		defer r.leave()
-		return r.ring.Note.Count, t.requests, t.commands
+		t.publishAll(&r.ring.Note)
+		if r.ring.Release() != ring.OK {
+			r.wake.Give() // not leave, which may help: nobody asked for that here
+		}
+	} else {
+		select {
+		case <-r.server.done: // nobody will own it any more
+			t.publishAll(&r.ring.Note)
+		default:
+		}
 	}
-	select {
-	case <-r.server.done:
-		return r.ring.Note.Count, t.requests, t.commands
-	default:
-		p := &t.published
-		return p.inline.Load(), p.requests.Load(), p.commands.Load()
-	}
+	p := &t.published
+	return p.inline.Load(), p.requests.Load(), p.commands.Load()
 }
