@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -44,8 +45,10 @@ func BenchmarkFloor(b *testing.B) {
 			_ pad.Line
 		}
 		wait := func(want uint64) {
-			for i := 0; x.n.Load() != want; i++ {
-				atomic.Relax(i)
+			for i := 1; x.n.Load() != want; i++ {
+				if i%10_000 == 0 {
+					runtime.Gosched()
+				}
 			}
 		}
 		done := make(chan struct{})
