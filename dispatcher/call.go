@@ -67,9 +67,9 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
 	s.gen = s.slot.Arm()
-	e := d.envelope(ctx, req)
-	e.slot, e.gen = &s.slot, s.gen
-	if err := d.push(ctx, e, p); err != nil {
+	e := Envelope[Req, Resp]{slot: &s.slot, gen: s.gen}
+	d.fill(&e, ctx, req)
+	if err := d.push(ctx, &e, p); err != nil {
 		d.release()
 		return nil, d.refused(err)
 	}

@@ -22,7 +22,9 @@ func (d *Dispatcher[Req, Resp]) Send(ctx context.Context, cmd Req) error {
 		err = d.admit(ctx, nil)
 	}
 	if err == nil {
-		err = d.push(ctx, d.envelope(ctx, cmd), nil)
+		var e Envelope[Req, Resp]
+		d.fill(&e, ctx, cmd)
+		err = d.push(ctx, &e, nil)
 	}
 	return d.sent(err)
 }
@@ -33,7 +35,9 @@ func (d *Dispatcher[Req, Resp]) TrySend(cmd Req) error {
 	if d.limiter != nil && !d.limiter.Allow() {
 		return d.refused(ErrRateLimited)
 	}
-	return d.sent(accepted(d.to.TryPush(d.envelope(context.Background(), cmd))))
+	var e Envelope[Req, Resp]
+	d.fill(&e, context.Background(), cmd)
+	return d.sent(accepted(d.to.TryPush(e)))
 }
 
 func (d *Dispatcher[Req, Resp]) sent(err error) error {
@@ -76,15 +80,17 @@ func (d *Dispatcher[Req, Resp]) sendChunk(ctx context.Context, cmds []Req, b *ba
 					return i, err
 				}
 			}
-			if err := d.push(ctx, d.envelope(ctx, cmd), nil); err != nil {
+			var e Envelope[Req, Resp]
+			d.fill(&e, ctx, cmd)
+			if err := d.push(ctx, &e, nil); err != nil {
 				return i, err
 			}
 		}
 		return len(cmds), nil
 	}
 	envelopes := b.envelopes[:len(cmds)]
-	for i, cmd := range cmds {
-		envelopes[i] = d.envelope(ctx, cmd)
+	for i := range cmds {
+		d.fill(&envelopes[i], ctx, cmds[i])
 	}
 	defer clear(envelopes) // what was sent is not kept alive
 	n, err := d.to.PushBatch(ctx, envelopes)

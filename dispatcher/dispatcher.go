@@ -121,17 +121,17 @@ func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
 	d.pending.Put(p)
 }
 
-// push queues e as Overflow says. p is the request's; nil for a command.
-func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e Envelope[Req, Resp], p *pending[Resp]) error {
-	err := accepted(d.to.TryPush(e))
+// push queues *e as Overflow says. p is the request's; nil for a command.
+func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e *Envelope[Req, Resp], p *pending[Resp]) error {
+	err := accepted(d.to.TryPush(*e))
 	if err == nil || d.opts.Overflow == Reject || !errors.Is(err, ErrQueueFull) {
 		return err
 	}
 	switch {
 	case p == nil || p.timeout == 0:
-		return accepted(d.to.Push(ctx, e))
+		return accepted(d.to.Push(ctx, *e))
 	case d.timed != nil:
-		if err = accepted(d.timed.PushTimed(ctx, e, p.clock())); err == context.DeadlineExceeded && ctx.Err() != err {
+		if err = accepted(d.timed.PushTimed(ctx, *e, p.clock())); err == context.DeadlineExceeded && ctx.Err() != err {
 			p.expired = true
 			return ErrTimeout
 		}
@@ -142,18 +142,20 @@ func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e Envelope[Req, Resp],
 	p.clock()
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	if err = accepted(d.to.Push(limited, e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
+	if err = accepted(d.to.Push(limited, *e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return ErrTimeout
 	}
 	return err
 }
 
-func (d *Dispatcher[Req, Resp]) envelope(ctx context.Context, msg Req) Envelope[Req, Resp] {
-	e := Envelope[Req, Resp]{ctx: ctx, msg: msg}
+// fill puts a message into an envelope that is zero but for its slot. Envelopes are as large as a cache
+// line, nearly, so they are filled where they are, and handed on by pointer as
+// far as that goes.
+func (d *Dispatcher[Req, Resp]) fill(e *Envelope[Req, Resp], ctx context.Context, msg Req) {
+	e.ctx, e.msg = ctx, msg
 	if d.opts.Timing {
 		e.at = time.Now().UnixNano()
 	}
-	return e
 }
 
 // refused counts err, if it is one of the reasons why a message was not

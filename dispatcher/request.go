@@ -61,9 +61,9 @@ func (d *Dispatcher[Req, Resp]) request(ctx context.Context, req Req, p *pending
 // enqueue arms p's slot and queues the request. After an error nobody has the
 // slot.
 func (d *Dispatcher[Req, Resp]) enqueue(ctx context.Context, req Req, p *pending[Resp]) error {
-	e := d.envelope(ctx, req)
-	e.slot, e.gen = p.slot, p.slot.Arm()
-	if err := d.push(ctx, e, p); err != nil {
+	e := Envelope[Req, Resp]{slot: p.slot, gen: p.slot.Arm()}
+	d.fill(&e, ctx, req)
+	if err := d.push(ctx, &e, p); err != nil {
 		p.slot.Disarm()
 		return err
 	}
