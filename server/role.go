@@ -34,6 +34,7 @@ type roleEngine[Req, Resp any] struct {
 	pace  pace
 	mode  CallerRuns
 	tally tally
+	hand  hand[Req, Resp]
 }
 
 func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req, Resp] {
@@ -131,16 +132,14 @@ func (r *roleEngine[Req, Resp]) serve() {
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
 	idle, commands := 0, 0
-	var e dispatcher.Envelope[Req, Resp]
 	for {
-		s := r.ring.PopInto(&e)
+		e, s := r.pop()
 		if s == ring.OK {
 			idle = 0
 			if commands++; e.IsRequest() {
 				commands = 0
 			}
-			r.space.Wake()
-			r.server.handle(&e, true)
+			r.server.handle(e, true)
 			continue
 		}
 		if s == ring.Empty {
