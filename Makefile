@@ -34,7 +34,7 @@ go122: ## build and test with Go 1.22, the oldest that is supported, ZenQ includ
 
 model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 	$(GO) vet -tags modelcheck ./internal/...
-	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
+	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose|Sides' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
 
 linearize: ## look for histories of the queues and the server that are not linearizable (SEEDS=3000)
 	cd internal/lincheck && GOWORK=off $(GO) vet -tags yieldhooks . && GOWORK=off $(GO) test -count=1 -tags yieldhooks -timeout 60m -v . -seeds $(or $(SEEDS),3000) | grep -v '^=== '

@@ -12,48 +12,54 @@ import "github.com/sparkpipe/sparkpipe/internal/model"
 // Uint32 stands in for sync/atomic.Uint32.
 type Uint32 struct{ v uint32 }
 
-func (a *Uint32) Load() uint32   { model.Point(); return a.v }
-func (a *Uint32) Store(v uint32) { model.Point(); a.v = v; model.Changed() }
+func (a *Uint32) Load() uint32   { return load(&a.v) }
+func (a *Uint32) Store(v uint32) { swap(&a.v, v) }
 
-func (a *Uint32) CompareAndSwap(old, v uint32) bool {
-	model.Point()
-	if a.v != old {
-		return false
-	}
-	a.v = v
-	model.Changed()
-	return true
-}
+func (a *Uint32) CompareAndSwap(old, v uint32) bool { return compareAndSwap(&a.v, old, v) }
 
 // Uint64 stands in for sync/atomic.Uint64.
 type Uint64 struct{ v uint64 }
 
-func (a *Uint64) Load() uint64   { model.Point(); return a.v }
-func (a *Uint64) Store(v uint64) { model.Point(); a.v = v; model.Changed() }
+func (a *Uint64) Load() uint64         { return load(&a.v) }
+func (a *Uint64) Store(v uint64)       { swap(&a.v, v) }
+func (a *Uint64) Swap(v uint64) uint64 { return swap(&a.v, v) }
+
+func (a *Uint64) CompareAndSwap(old, v uint64) bool { return compareAndSwap(&a.v, old, v) }
 
 func (a *Uint64) Add(d uint64) uint64 {
-	model.Point()
+	model.Before()
 	a.v += d
+	v := a.v
 	model.Changed()
-	return a.v
+	model.After()
+	return v
 }
 
-func (a *Uint64) Swap(v uint64) uint64 {
-	model.Point()
-	old := a.v
-	a.v = v
+func load[T any](p *T) T {
+	model.Before()
+	v := *p
+	model.After()
+	return v
+}
+
+func swap[T any](p *T, v T) T {
+	model.Before()
+	old := *p
+	*p = v
 	model.Changed()
+	model.After()
 	return old
 }
 
-func (a *Uint64) CompareAndSwap(old, v uint64) bool {
-	model.Point()
-	if a.v != old {
-		return false
+func compareAndSwap[T comparable](p *T, old, v T) bool {
+	model.Before()
+	same := *p == old
+	if same {
+		*p = v
+		model.Changed()
 	}
-	a.v = v
-	model.Changed()
-	return true
+	model.After()
+	return same
 }
 
 // Relax waits until the shared state changes.

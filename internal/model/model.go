@@ -3,8 +3,8 @@
 // Package model explores the interleavings of code that is written against
 // internal/atomic and internal/park and built with the tag modelcheck.
 //
-// Threads are coroutines, one of which runs at a time. Each shared access is a
-// Point, where the explorer may let another thread go on. Explore runs a
+// Threads are coroutines, one of which runs at a time. Before each shared access,
+// or after it (see Side), the explorer may let another thread go on. Explore runs a
 // program once for every schedule with at most a given number of preemptions,
 // depth first; a switch away from a thread that cannot go on is free. Most
 // concurrency bugs show with two preemptions (Musuvathi and Qadeer, "Iterative
@@ -31,6 +31,7 @@ type thread struct {
 type choice struct{ at, of int }
 
 type run struct {
+	side     Side
 	threads  []*thread
 	current  int
 	step     int
@@ -44,7 +45,38 @@ type run struct {
 // goroutine at a time, so it needs no lock.
 var active *run
 
-// Point is where the explorer may switch threads: before each shared access.
+// Side says on which side of a shared access the explorer may switch threads.
+//
+// What a thread does to plain fields between two accesses goes with one of
+// them, in one step. With BeforeAccess it goes with the access that it follows:
+// a write that comes too late, after the access that hands its field over, does
+// not show. With AfterAccess it goes with the access that it precedes: a write
+// that comes too early, before the access that claims its field, may not show.
+// Each side sees all the interleavings of the accesses themselves.
+type Side int
+
+const (
+	BeforeAccess Side = iota
+	AfterAccess
+)
+
+func (s Side) String() string { return [...]string{"before", "after"}[s] }
+
+// Before and After stand around each shared access.
+func Before() {
+	if r := active; r != nil && r.side == BeforeAccess {
+		Point()
+	}
+}
+
+// After: see Before.
+func After() {
+	if r := active; r != nil && r.side == AfterAccess {
+		Point()
+	}
+}
+
+// Point is where the explorer may switch threads.
 func Point() {
 	if r := active; r != nil && r.current >= 0 {
 		r.threads[r.current].yield(struct{}{})
@@ -110,14 +142,14 @@ type Result struct {
 	Complete  bool  // false: stopped at the limit or at an error
 }
 
-// Explore runs every schedule of p with at most preempts preemptions, or limit
-// of them.
-func Explore(preempts, limit int, p Program) Result {
+// Explore runs every schedule of p with at most preempts preemptions on that side
+// of its accesses, or limit of them.
+func Explore(side Side, preempts, limit int, p Program) Result {
 	var res Result
 	var path []choice
 	for res.Schedules < limit {
 		res.Schedules++
-		r := &run{current: -1, preempts: preempts, path: path}
+		r := &run{side: side, current: -1, preempts: preempts, path: path}
 		if res.Err = r.do(p); res.Err != nil {
 			return res
 		}

@@ -46,14 +46,45 @@ func TestExploreFinds(t *testing.T) {
 		}, "livelock"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			res := model.Explore(2, 10000, tt.program)
-			if tt.want == "" {
-				require.NoError(t, res.Err)
-				require.True(t, res.Complete)
-				return
+			for _, side := range []model.Side{model.BeforeAccess, model.AfterAccess} {
+				res := model.Explore(side, 2, 10000, tt.program)
+				if tt.want == "" {
+					require.NoError(t, res.Err)
+					require.True(t, res.Complete)
+					continue
+				}
+				require.ErrorContains(t, res.Err, tt.want, "%s", side)
 			}
-			require.ErrorContains(t, res.Err, tt.want)
 		})
+	}
+}
+
+// A plain field that is written too late shows only if the explorer may switch
+// after an access.
+func TestSides(t *testing.T) {
+	for side, want := range map[model.Side]string{model.BeforeAccess: "", model.AfterAccess: "read before it was written"} {
+		res := model.Explore(side, 2, 10000, func() ([]func(), func() error) {
+			value, ready := 0, new(atomic.Uint32)
+			return []func(){
+				func() {
+					ready.Store(1)
+					value = 7
+				},
+				func() {
+					for ready.Load() == 0 {
+						model.Yield()
+					}
+					if value != 7 {
+						panic("read before it was written")
+					}
+				},
+			}, func() error { return nil }
+		})
+		if want == "" {
+			require.NoError(t, res.Err)
+		} else {
+			require.ErrorContains(t, res.Err, want)
+		}
 	}
 }
 
@@ -99,7 +130,7 @@ func sleeper(looksAgain bool) model.Program {
 // Choose must give every value.
 func TestChoose(t *testing.T) {
 	seen := map[[2]int]bool{}
-	res := model.Explore(0, 100, func() ([]func(), func() error) {
+	res := model.Explore(model.BeforeAccess, 0, 100, func() ([]func(), func() error) {
 		var a, b int
 		return []func(){func() { a, b = model.Choose(2), model.Choose(3) }}, func() error {
 			seen[[2]int{a, b}] = true

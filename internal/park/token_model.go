@@ -12,11 +12,12 @@ import (
 type Mutex struct{ locked bool }
 
 func (m *Mutex) Lock() {
-	model.Point()
+	model.Before()
 	if m.locked {
 		model.Block(func() bool { return !m.locked })
 	}
 	m.locked = true
+	model.After()
 }
 
 func (m *Mutex) Unlock() {
@@ -25,6 +26,7 @@ func (m *Mutex) Unlock() {
 	}
 	m.locked = false
 	model.Changed()
+	model.After()
 }
 
 // Token is the explorer's token.
@@ -33,12 +35,13 @@ type Token struct{ given *bool }
 func NewToken() Token { return Token{new(bool)} }
 
 func (t Token) Give() {
-	model.Point()
+	model.Before()
 	if *t.given {
 		panic("park: a second token is out")
 	}
 	*t.given = true
 	model.Changed()
+	model.After()
 }
 
 func (t Token) Take() { t.TakeOr(nil, nil, nil) }
@@ -47,7 +50,7 @@ func (t Token) TakeOr(done, also <-chan struct{}, expired <-chan time.Time) Reas
 	if len(expired) != 0 {
 		panic("park: timers are not modelled; close a done channel instead")
 	}
-	model.Point()
+	model.Before()
 	if !*t.given && !isClosed(done) && !isClosed(also) {
 		model.Block(func() bool { return *t.given || isClosed(done) || isClosed(also) })
 	}
@@ -65,6 +68,7 @@ func (t Token) TakeOr(done, also <-chan struct{}, expired <-chan time.Time) Reas
 	if reason == Woken {
 		*t.given = false
 	}
+	model.After()
 	return reason
 }
 

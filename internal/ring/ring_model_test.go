@@ -231,14 +231,16 @@ func TestModelStrict(t *testing.T) {
 	model.Check(t, func() ([]func(), func() error) {
 		r := New[int](2, 0)
 		var errs []string
+		popped := map[int]bool{}
 		pair := func(v int) func() {
 			return func() {
 				if s := r.TryPush(v); s != OK {
 					errs = append(errs, fmt.Sprintf("push said %d with room for all", s))
 				}
 				for i := 0; ; i++ {
-					_, s := r.TryPop()
+					v, s := r.TryPop()
 					if s == OK {
+						popped[v] = true
 						return
 					}
 					if s == Empty {
@@ -250,8 +252,8 @@ func TestModelStrict(t *testing.T) {
 			}
 		}
 		return []func(){pair(1), pair(2)}, func() error {
-			if len(errs) > 0 {
-				return fmt.Errorf("%v", errs)
+			if len(errs) > 0 || !popped[1] || !popped[2] {
+				return fmt.Errorf("%v, popped %v", errs, popped)
 			}
 			return nil
 		}
