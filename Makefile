@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize fuzz spin
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants fuzz spin
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -35,6 +35,9 @@ go122: ## build and test with Go 1.22, the oldest that is supported, ZenQ includ
 model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 	$(GO) vet -tags modelcheck ./internal/...
 	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose|Sides' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
+
+mutants: ## plant usual mistakes in the lock-free code, one at a time: each must be found
+	MUTANTS=1 $(GO) test -count=1 -timeout 10m -v -run TestMutants ./internal/mutants | grep -v -e '^=== ' -e '^ *--- PASS'
 
 linearize: ## look for histories of the queues and the server that are not linearizable (SEEDS=3000)
 	cd internal/lincheck && GOWORK=off $(GO) vet -tags yieldhooks . && GOWORK=off $(GO) test -count=1 -tags yieldhooks -timeout 60m -v . -seeds $(or $(SEEDS),3000) | grep -v '^=== '
