@@ -123,11 +123,7 @@ func (m mutant) run(t *testing.T, model bool) *found {
 		bounds = []int{0, 1, 2}
 	}
 	for _, bound := range bounds {
-		args := []string{"-test.run", "^" + test + "$", "-test.timeout", limit.String(), "-test.v"}
-		if !model {
-			args = append(args, "-test.failfast", "-test.count", "50") // a run may miss it
-		}
-		cmd := exec.Command(binary, args...)
+		cmd := exec.Command(binary, "-test.run", "^"+test+"$", "-test.timeout", limit.String(), "-test.v")
 		cmd.Dir = build.Dir
 		cmd.Env = append(os.Environ(), fmt.Sprintf("MODEL_PREEMPTIONS=%d", max(bound, 0)))
 		out, err = cmd.CombinedOutput()

@@ -4,6 +4,7 @@ package park
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/sparkpipe/sparkpipe/internal/model"
@@ -36,6 +37,16 @@ func TestModelGate(t *testing.T) {
 				func() { q.put(1); q.put(1) },
 			}
 		}, nil},
+		// Its place in the line is recycled, and must not bring an old token.
+		{"who gave up comes again", func(q *items, took func(bool)) []func() {
+			done := make(chan struct{})
+			return []func(){
+				func() { took(q.take(done) || q.take(nil)) },
+				func() { took(q.take(nil)) },
+				func() { model.Point(); close(done) },
+				func() { q.put(1); q.put(1) },
+			}
+		}, nil},
 		// The item of whoever gives up must wake the other one.
 		{"one item, and who is woken may give up", func(q *items, took func(bool)) []func() {
 			done := make(chan struct{})
@@ -58,7 +69,7 @@ func TestModelGate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			model.Check(t, func() ([]func(), func() error) {
-				q := &items{}
+				q := &items{gate: Gate{Pool: new(sync.Pool)}}
 				taken := 0
 				threads := tt.threads(q, func(ok bool) {
 					if ok {
