@@ -21,6 +21,12 @@ type Inline[Req, Resp any] interface {
 	TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool)
 }
 
+// Stamped is what a queue.Pusher may have besides: whether each message that is
+// queued there is to be stamped for Envelope.Enqueued, as with Options.Timing.
+// New asks once. *server.Server has it, and wants it if its options need the age
+// of messages.
+type Stamped interface{ WantsEnqueued() bool }
+
 // Dispatcher sends messages to one server or queue. It keeps no goroutine and
 // needs no closing. Use New. All methods may be called from many goroutines at
 // once, and there may be many dispatchers to one server, each with its own
@@ -74,6 +80,9 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	}
 	d.timed, _ = to.(queue.TimedPusher[Envelope[Req, Resp]])
 	d.inline, _ = to.(Inline[Req, Resp])
+	if st, ok := to.(Stamped); ok && st.WantsEnqueued() {
+		d.opts.Timing = true
+	}
 	if opts.MaxInFlight > 0 {
 		d.permits = make(chan struct{}, opts.MaxInFlight)
 	}
@@ -154,7 +163,7 @@ func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e *Envelope[Req, Resp]
 func (d *Dispatcher[Req, Resp]) fill(e *Envelope[Req, Resp], ctx context.Context, msg Req) {
 	e.ctx, e.msg = ctx, msg
 	if d.opts.Timing {
-		e.at = time.Now().UnixNano()
+		e.at = time.Since(epoch)
 	}
 }
 

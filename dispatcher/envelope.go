@@ -16,8 +16,12 @@ type Envelope[Req, Resp any] struct {
 	msg  Req
 	slot *reply.Slot[Resp] // nil: a command
 	gen  uint64            // the slot's generation when this request was sent
-	at   int64             // UnixNano of Enqueued; 0: not taken
+	at   time.Duration     // from epoch to Enqueued; 0: not taken
 }
+
+// epoch is what stamps count from, by the monotonic clock: an age that a step of
+// the wall clock can change is not one to drop messages by.
+var epoch = time.Now()
 
 // Context returns the sender's context as it was given, never nil.
 func (e Envelope[Req, Resp]) Context() context.Context {
@@ -52,12 +56,13 @@ func (e Envelope[Req, Resp]) Abandoned() bool {
 	return e.slot != nil && !e.slot.Live(e.gen)
 }
 
-// Enqueued returns when the message was ready for the queue, by the wall clock:
-// what it waited for room since is included in its age. It is the zero time
-// unless Options.Timing is on.
+// Enqueued returns when the message was ready for the queue, with a monotonic
+// clock reading, so that time.Since tells its age: what it waited for room since
+// is included. It is the zero time unless Options.Timing is on, or what the
+// dispatcher sends to wants it (Stamped).
 func (e Envelope[Req, Resp]) Enqueued() time.Time {
 	if e.at == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, e.at)
+	return epoch.Add(e.at)
 }

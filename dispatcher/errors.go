@@ -27,7 +27,8 @@ var (
 	ErrQueueFull = errs.New("dispatcher: queue full", ErrOverloaded, queue.ErrFull)
 
 	// ErrShed: the message was accepted, and dropped because it had waited too
-	// long.
+	// long, or to make room for another one: see server.Options.Shed and
+	// DropOldest.
 	ErrShed = errs.New("dispatcher: shed", ErrOverloaded)
 )
 

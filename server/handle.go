@@ -13,7 +13,11 @@ import (
 // a worker of the pool, to which the message was offloaded. If the handler calls
 // Goexit, handle does not return, but the message has its outcome.
 func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool) {
-	if s.dropped(e) {
+	if s.clock != nil {
+		if s.overdue(e, owner) {
+			return
+		}
+	} else if s.dropped(e) {
 		return
 	}
 	if s.supervised != nil && s.supervised.broken() && s.rest(e) {
@@ -127,7 +131,7 @@ func (s *Server[Req, Resp]) lost(e *dispatcher.Envelope[Req, Resp], err error) {
 // failedCommand tells the log and the hook: there is nobody else to tell.
 func (s *Server[Req, Resp]) failedCommand(cmd Req, err error) {
 	// Refusals come by the queueful, and are counted.
-	if err != ErrServerClosed && err != ErrPoolFull {
+	if err != ErrServerClosed && err != ErrPoolFull && err != dispatcher.ErrShed {
 		s.opts.Logger.Warn("server: command failed", "type", fmt.Sprintf("%T", cmd), "err", err)
 	}
 	if s.opts.OnCommandError == nil {

@@ -28,6 +28,12 @@ func TestNewRefuses(t *testing.T) {
 		{"negative capacity", ok, server.Options{Queue: queue.Options{Capacity: -1}}, "Queue.Capacity"},
 		{"absurd capacity", ok, server.Options{Queue: queue.Options{Capacity: 1<<30 + 1}}, "Queue.Capacity"},
 		{"negative capacity of loops", ok, server.Options{Concurrency: 2, Queue: queue.Options{Capacity: -1}}, "Capacity"},
+		{"negative target", ok, server.Options{Shed: server.ShedOptions{Target: -1}}, "Shed.Target"},
+		{"interval without target", ok, server.Options{Shed: server.ShedOptions{Interval: 1}}, "without Target"},
+		{"law without target", ok, server.Options{Shed: server.ShedOptions{Law: server.ShedCoDel}}, "without Target"},
+		{"negative interval", ok, server.Options{Shed: server.ShedOptions{Target: 1, Interval: -1}}, "Shed.Interval"},
+		{"short interval", ok, server.Options{Shed: server.ShedOptions{Target: 2, Interval: 1}}, "Shed.Interval"},
+		{"unknown law", ok, server.Options{Shed: server.ShedOptions{Target: 1, Law: 9}}, "Shed.Law"},
 		{"unknown backend", ok, server.Options{Queue: queue.Options{Backend: 99}}, "Backend"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

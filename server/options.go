@@ -90,12 +90,15 @@ type Options struct {
 	// means DefaultSlowHandler; negative: never.
 	SlowHandler time.Duration
 
+	// Shed drops messages that have waited too long. The zero value drops none.
+	Shed ShedOptions
+
 	// Logger gets what there is nobody else to tell: failed commands, slow
 	// handlers. nil means slog.Default, looked up at the time of New.
 	Logger *slog.Logger
 
 	// OnCommandError is called with each command that failed, panicked, or was
-	// accepted and not handled, by the goroutine that found out. It must be
+	// accepted and not handled, shed ones included, by the goroutine that found out. It must be
 	// safe for concurrent use. A panic of its own is logged.
 	OnCommandError func(cmd any, err error)
 }
@@ -109,6 +112,11 @@ func (o Options) withDefaults() (Options, error) {
 	case o.CallerRuns > CallerRunsNever:
 		return o, fmt.Errorf("server: Options.CallerRuns: unknown value %d", o.CallerRuns)
 	}
+	shed, err := o.Shed.withDefaults()
+	if err != nil {
+		return o, err
+	}
+	o.Shed = shed
 	if o.Batch == 0 {
 		o.Batch = DefaultBatch
 	}

@@ -37,6 +37,7 @@ type Server[Req, Resp any] struct {
 	spread bool           // they were started
 
 	aborting atomic.Bool // Close: answer, do not handle
+	clock    *clock      // looks at the time of each queued message; nil: nobody wants it (clock.go)
 	counters counter.Set
 	watch    watch
 
@@ -70,6 +71,7 @@ var _ interface {
 	queue.Pusher[dispatcher.Envelope[int, int]]
 	queue.TimedPusher[dispatcher.Envelope[int, int]]
 	dispatcher.Inline[int, int]
+	dispatcher.Stamped
 } = (*Server[int, int])(nil)
 
 // The counters of Stats.
@@ -82,6 +84,7 @@ const (
 	cRefused
 	cOffloaded
 	cPoolFull
+	cShed
 )
 
 // New returns a server that accepts messages; Run has them handled. The error
@@ -103,6 +106,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		}
 	}
 	s.opts = opts
+	s.clock = newClock(opts)
 	s.token, s.cancel = context.WithCancelCause(context.Background())
 	var capacity int
 	if opts.Concurrency > 1 || opts.Queue.Backend != queue.BackendRing {
@@ -194,7 +198,7 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 // Stats is what a server counted. Fields are read one after the other while it
 // works, and Inline, Requests and Commands may then be up to 64 behind. At rest all accepted messages are accounted for: each request that was
 // not on its caller's goroutine and each command is in one of Requests,
-// Commands, Expired, Refused and PoolFull.
+// Commands, Expired, Refused, PoolFull and Shed.
 type Stats struct {
 	Inline   uint64 // requests handled on their callers' goroutines
 	Requests uint64 // requests handled from the queue, offloaded ones included
@@ -206,6 +210,7 @@ type Stats struct {
 	Expired  uint64 // requests not handled because their caller had gone
 	Refused  uint64 // messages accepted, and not handled because of Close or a failure to offload
 	PoolFull uint64 // messages not handled because pool and backlog were full
+	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool
@@ -226,6 +231,7 @@ func (s *Server[Req, Resp]) Stats() Stats {
 		Expired:   s.counters.Load(cExpired),
 		Refused:   s.counters.Load(cRefused),
 		PoolFull:  s.counters.Load(cPoolFull),
+		Shed:      s.counters.Load(cShed),
 		Offloaded: s.counters.Load(cOffloaded),
 	}
 	if s.supervised != nil {
