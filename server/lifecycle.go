@@ -202,6 +202,7 @@ func (s *Server[Req, Resp]) live() {
 	} else {
 		s.serveLoops()
 	}
+	s.eviction.end()
 	s.pending.Wait()
 	s.cancel(ErrServerClosed)
 	if s.supervised != nil {

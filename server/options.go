@@ -90,6 +90,16 @@ type Options struct {
 	// means DefaultSlowHandler; negative: never.
 	SlowHandler time.Duration
 
+	// DropOldest makes room in a full queue: a message that finds it full
+	// takes the place of the one that has
+	// waited longest. That one is not handled: a request fails with
+	// dispatcher.ErrShed at once, and a command is handed to OnCommandError with
+	// it, by the goroutine of the new message's sender. So no sender waits for
+	// room, whatever dispatcher.Options.Overflow says. Nothing is evicted while
+	// there is room; over another backend than the ring, or with Concurrency
+	// above 1, while there was room a moment before.
+	DropOldest bool
+
 	// Shed drops messages that have waited too long. The zero value drops none.
 	Shed ShedOptions
 

@@ -59,6 +59,9 @@ func (r *roleEngine[Req, Resp]) tryPush(e *dispatcher.Envelope[Req, Resp]) error
 		r.server.watch.behind()
 		return nil
 	case ring.Full:
+		if r.server.opts.DropOldest {
+			return r.insert(e)
+		}
 		return queue.ErrFull
 	}
 	return ErrServerClosed

@@ -37,7 +37,8 @@ type Server[Req, Resp any] struct {
 	spread bool           // they were started
 
 	aborting atomic.Bool // Close: answer, do not handle
-	clock    *clock      // looks at the time of each queued message; nil: nobody wants it (clock.go)
+	eviction eviction
+	clock    *clock // looks at the time of each queued message; nil: nobody wants it (clock.go)
 	counters counter.Set
 	watch    watch
 
@@ -85,6 +86,7 @@ const (
 	cOffloaded
 	cPoolFull
 	cShed
+	cEvicted
 )
 
 // New returns a server that accepts messages; Run has them handled. The error
@@ -107,6 +109,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	s.opts = opts
 	s.clock = newClock(opts)
+	if opts.DropOldest {
+		s.eviction.last = make(chan struct{}, 1)
+	}
 	s.token, s.cancel = context.WithCancelCause(context.Background())
 	var capacity int
 	if opts.Concurrency > 1 || opts.Queue.Backend != queue.BackendRing {
@@ -144,6 +149,9 @@ func (s *Server[Req, Resp]) TryPush(e dispatcher.Envelope[Req, Resp]) error {
 	if s.role != nil {
 		return s.role.tryPush(&e)
 	}
+	if s.opts.DropOldest {
+		return s.insert(&e)
+	}
 	return s.pushed(s.loops.TryPush(e))
 }
 
@@ -163,6 +171,9 @@ func (s *Server[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope
 	if s.role != nil {
 		return s.role.pushTimed(ctx, &e, expired)
 	}
+	if s.opts.DropOldest {
+		return s.insert(&e)
+	}
 	// All queues of package queue have it.
 	timed := s.loops.(queue.TimedPusher[dispatcher.Envelope[Req, Resp]])
 	return s.pushed(timed.PushTimed(ctx, e, expired))
@@ -178,6 +189,9 @@ func (s *Server[Req, Resp]) PushBatch(ctx context.Context, es []dispatcher.Envel
 	}
 	if s.role != nil {
 		return s.role.pushBatch(ctx, es)
+	}
+	if s.opts.DropOldest {
+		return s.insertAll(es)
 	}
 	n, err := s.loops.PushBatch(ctx, es)
 	return n, s.pushed(err)
@@ -198,7 +212,7 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 // Stats is what a server counted. Fields are read one after the other while it
 // works, and Inline, Requests and Commands may then be up to 64 behind. At rest all accepted messages are accounted for: each request that was
 // not on its caller's goroutine and each command is in one of Requests,
-// Commands, Expired, Refused, PoolFull and Shed.
+// Commands, Expired, Refused, PoolFull, Shed and Evicted.
 type Stats struct {
 	Inline   uint64 // requests handled on their callers' goroutines
 	Requests uint64 // requests handled from the queue, offloaded ones included
@@ -211,6 +225,7 @@ type Stats struct {
 	Refused  uint64 // messages accepted, and not handled because of Close or a failure to offload
 	PoolFull uint64 // messages not handled because pool and backlog were full
 	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
+	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool
@@ -232,6 +247,7 @@ func (s *Server[Req, Resp]) Stats() Stats {
 		Refused:   s.counters.Load(cRefused),
 		PoolFull:  s.counters.Load(cPoolFull),
 		Shed:      s.counters.Load(cShed),
+		Evicted:   s.counters.Load(cEvicted),
 		Offloaded: s.counters.Load(cOffloaded),
 	}
 	if s.supervised != nil {
@@ -252,12 +268,17 @@ func (s *Server[Req, Resp]) Stats() Stats {
 	return st
 }
 
-// progress tells the watch how far the queue has come.
+// progress tells the watch how far the handler has come with the queue: what was
+// evicted is none of its doing.
 func (s *Server[Req, Resp]) progress() (popped uint64, waiting int) {
 	if s.role != nil {
 		popped, waiting, _ = s.role.ring.Progress()
-		return popped, waiting
+	} else {
+		st := s.loops.Stats()
+		popped, waiting = st.Popped, st.Len
 	}
-	st := s.loops.Stats()
-	return st.Popped, st.Len
+	if s.opts.DropOldest {
+		popped -= s.counters.Load(cEvicted)
+	}
+	return popped, waiting
 }

@@ -19,5 +19,5 @@ func requireAccounts(t testing.TB, s srv) {
 // accounted returns how many messages that went through the queue a Stats
 // accounts for.
 func accounted(st server.Stats) uint64 {
-	return st.Requests + st.Commands + st.Expired + st.Refused + st.PoolFull + st.Shed
+	return st.Requests + st.Commands + st.Expired + st.Refused + st.PoolFull + st.Shed + st.Evicted
 }

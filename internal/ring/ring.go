@@ -271,6 +271,27 @@ func (r *Ring[T]) PopInto(v *T) Status {
 	}
 }
 
+// PopFull is TryPop for a producer that found the ring full and wants room: it
+// takes the oldest value only while the ring is full, and reports whether it did.
+// It leaves a closed ring to its consumers.
+//
+// Full at the moment of the compare-and-swap: then the head was h, and the tail,
+// which had been seen at h+lap, can neither go back nor lead by more. An owned
+// ring stays owned, so that "not owned means empty" holds.
+func (r *Ring[T]) PopFull() (v T, ok bool) {
+	t := r.tail.Load()
+	h := r.head.Load()
+	if t&closed != 0 || t&^flags-h != r.lap {
+		return v, false
+	}
+	c := r.cell(h)
+	if c.seq.Load() != h+1 || !r.head.CompareAndSwap(h, h+step) {
+		return v, false
+	}
+	r.take(c, h, &v)
+	return v, true
+}
+
 // PopBatch takes up to len(dst) values that are there, oldest first, claimed
 // with one compare-and-swap. The status is that of TryPop.
 func (r *Ring[T]) PopBatch(dst []T) (int, Status) {

@@ -15,6 +15,7 @@ import (
 type log struct {
 	accepted map[int]bool
 	handled  []int
+	evicted  []int
 	inside   bool
 	errs     []string
 }
@@ -33,7 +34,7 @@ func (l *log) handle(v int) {
 }
 
 // check: every accepted message was handled once, in the order of its sender
-// (v/10), and nothing else was.
+// (v/10), or evicted, and nothing else was.
 func (l *log) check() error {
 	last := map[int]int{}
 	seen := map[int]bool{}
@@ -46,6 +47,12 @@ func (l *log) check() error {
 			l.errs = append(l.errs, fmt.Sprintf("%d came after %d", v, last[v/10]))
 		}
 		last[v/10] = v
+	}
+	for _, v := range l.evicted {
+		if seen[v] || !l.accepted[v] {
+			l.errs = append(l.errs, fmt.Sprintf("%d was evicted, and it was handled too, or never accepted", v))
+		}
+		seen[v] = true
 	}
 	if len(seen) != len(l.accepted) {
 		l.errs = append(l.errs, fmt.Sprintf("accepted %v, handled %v", l.accepted, l.handled))
@@ -79,6 +86,29 @@ func (s *served) push(vs ...int) {
 				s.accepted[v] = true
 			case Full:
 				atomic.Relax(i)
+				continue
+			}
+			break
+		}
+	}
+}
+
+// evicting makes room where push waits.
+func (s *served) evicting(vs ...int) {
+	for _, v := range vs {
+		for i := 0; ; i++ {
+			switch s.ring.PushOwned(&v) {
+			case Owner:
+				s.accepted[v] = true
+				s.wake.Give()
+			case OK:
+				s.accepted[v] = true
+			case Full:
+				if old, ok := s.ring.PopFull(); ok {
+					s.evicted = append(s.evicted, old)
+				} else {
+					atomic.Relax(i)
+				}
 				continue
 			}
 			break
@@ -139,6 +169,9 @@ func TestModelRole(t *testing.T) {
 		}},
 		{"pusher, caller and close", func(s *served) []func() {
 			return []func(){func() { s.push(11, 12) }, func() { s.inline(21) }, s.serve, s.close}
+		}},
+		{"two pushers that evict and close", func(s *served) []func() {
+			return []func(){func() { s.evicting(11, 12) }, func() { s.evicting(21) }, s.serve, s.close}
 		}},
 		{"two callers and close", func(s *served) []func() {
 			return []func(){func() { s.inline(11); s.inline(12) }, func() { s.inline(21) }, s.serve, s.close}

@@ -12,6 +12,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Values are taken for room only while the ring is full and open.
+func TestPopFull(t *testing.T) {
+	for _, start := range []uint64{0, 1<<62 - 3} {
+		r := New[int](4, start)
+		for i := 1; i <= 4; i++ {
+			_, ok := r.PopFull()
+			require.False(t, ok, "with %d of 4", i-1)
+			require.Equal(t, OK, r.TryPush(i))
+		}
+		for i := 1; i <= 9; i++ {
+			v, ok := r.PopFull()
+			require.True(t, ok)
+			require.Equal(t, i, v)
+			_, ok = r.PopFull()
+			require.False(t, ok)
+			require.Equal(t, OK, r.TryPush(i+4))
+		}
+		r.Close()
+		_, ok := r.PopFull()
+		require.False(t, ok, "what a closed ring has is its consumers'")
+		require.Equal(t, 4, r.Len())
+	}
+}
+
 func TestCapacity(t *testing.T) {
 	for _, tt := range []struct {
 		n, want int
