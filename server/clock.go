@@ -2,22 +2,39 @@ package server
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/hist"
 )
 
-// clock is what a server has that looks at the time of each queued message.
+// clock is what a server has that looks at the time of each queued message, for
+// Options.Shed and Options.Timing.
 type clock struct {
 	queue, pool *shedder // nil: nothing is shed
+	codel       bool     // they want to know how many are left
+
+	// Options.Timing.
+	timing  bool
+	waits   hist.Histogram // in the queue
+	calls   hist.Histogram // of the handler, offloaded ones included
+	away    atomic.Int64   // nanoseconds that offloaded messages took
+	longest atomic.Int64   // the queue was, when a message had its turn
+	began   time.Time      // written before the server's goroutine is there, under Server.mu
+	ended   time.Time      // written before done is closed
 }
 
 // newClock returns nil if nobody wants to know the time.
 func newClock(o Options) *clock {
-	if o.Shed.Target == 0 {
+	if o.Shed.Target == 0 && !o.Timing {
 		return nil
 	}
-	return &clock{queue: newShedder(o.Shed), pool: newShedder(o.Shed)}
+	c := &clock{timing: o.Timing}
+	if o.Shed.Target > 0 {
+		c.queue, c.pool, c.codel = newShedder(o.Shed), newShedder(o.Shed), o.Shed.Law == ShedCoDel
+	}
+	return c
 }
 
 // WantsEnqueued reports whether messages are to be stamped. It is for
@@ -33,7 +50,17 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 	if enqueued.IsZero() {
 		return false // it is no dispatcher's
 	}
-	now := time.Now()
+	c, now, left := s.clock, time.Now(), 0
+	if owner && (c.timing || c.codel) {
+		_, left = s.progress()
+	}
+	if owner && c.timing {
+		c.waits.Record(now.Sub(enqueued))
+		c.saw(int64(left) + 1) // with the one that has just left
+	}
+	if c.queue == nil {
+		return false
+	}
 	var deadline time.Time
 	if e.IsRequest() { // the ctx of a command ends with its acceptance
 		if deadline, _ = e.Context().Deadline(); !deadline.IsZero() && !now.Before(deadline) {
@@ -42,12 +69,9 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 			return true
 		}
 	}
-	law, left := s.clock.pool, 0
-	if owner {
-		law = s.clock.queue
-		_, left = s.progress()
-	} else {
-		left = int(s.offloading.Load()) - 1
+	law := c.queue
+	if !owner {
+		law, left = c.pool, int(s.offloading.Load())-1
 	}
 	if !law.turn(now, enqueued, deadline, left) {
 		return false
@@ -55,4 +79,30 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 	s.counters.Add(cShed, 1)
 	s.lost(e, dispatcher.ErrShed)
 	return true
+}
+
+// saw notes how long the queue was.
+func (c *clock) saw(n int64) {
+	for longest := c.longest.Load(); n > longest && !c.longest.CompareAndSwap(longest, n); longest = c.longest.Load() {
+	}
+}
+
+// offloaded notes how long a worker had an offloaded message.
+func (c *clock) offloaded(since time.Time) {
+	if c.timing {
+		c.away.Add(int64(time.Since(since)))
+	}
+}
+
+// start and stop say when the server serves. A nil clock does not care.
+func (c *clock) start() {
+	if c != nil {
+		c.began = time.Now()
+	}
+}
+
+func (c *clock) stop() {
+	if c != nil {
+		c.ended = time.Now()
+	}
 }

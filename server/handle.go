@@ -23,13 +23,18 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 	if s.supervised != nil && s.supervised.broken() && s.rest(e) {
 		return
 	}
-	returned := false
+	chosen, returned := false, false
 	defer func() {
 		if !returned {
-			s.lost(e, s.unwound(recover()))
+			if v := recover(); !chosen {
+				s.refused(e, s.unwound(v)) // it was Offload that did not return
+			} else {
+				s.lost(e, s.unwound(v))
+			}
 		}
 	}()
-	if owner && s.toPool != nil && s.toPool(e.Message()) {
+	toPool := owner && s.toPool != nil && s.toPool(e.Message())
+	if chosen = true; toPool {
 		s.submit(e)
 	} else {
 		s.call(e, owner)
@@ -110,10 +115,13 @@ func (s *Server[Req, Resp]) unwound(v any) error {
 
 // refused answers a message that was accepted and will not be handled.
 func (s *Server[Req, Resp]) refused(e *dispatcher.Envelope[Req, Resp], err error) {
-	if err == ErrPoolFull {
+	switch err {
+	case ErrPoolFull:
 		s.counters.Add(cPoolFull, 1)
-	} else {
+	case ErrServerClosed:
 		s.counters.Add(cRefused, 1)
+	default:
+		s.counters.Add(cNotOffloaded, 1)
 	}
 	s.lost(e, err)
 }

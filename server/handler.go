@@ -101,6 +101,8 @@ type wrapped[Req, Resp any] struct {
 	request func(context.Context, Req) (Resp, error)
 }
 
+func (w *wrapped[Req, Resp]) unwrap() Handler[Req, Resp] { return w.Handler }
+
 func (w *wrapped[Req, Resp]) HandleRequest(ctx context.Context, req Req) (Resp, error) {
 	return w.request(ctx, req)
 }
@@ -108,11 +110,11 @@ func (w *wrapped[Req, Resp]) HandleRequest(ctx context.Context, req Req) (Resp, 
 // base returns h without its wrappers.
 func base[Req, Resp any](h Handler[Req, Resp]) Handler[Req, Resp] {
 	for {
-		w, ok := h.(*wrapped[Req, Resp])
+		w, ok := h.(interface{ unwrap() Handler[Req, Resp] })
 		if !ok {
 			return h
 		}
-		h = w.Handler
+		h = w.unwrap()
 	}
 }
 

@@ -155,6 +155,7 @@ func (s *Server[Req, Resp]) launch(start bool) {
 		return
 	}
 	s.launched = true
+	s.clock.start()
 	_, s.unstarted = s.starter()
 	s.stage.Store(stageServing)
 	if start {
@@ -234,6 +235,7 @@ func (s *Server[Req, Resp]) failedStart(err error) {
 
 func (s *Server[Req, Resp]) end() {
 	s.watch.stop()
+	s.clock.stop()
 	s.stage.Store(stageEnded)
 	close(s.done)
 }

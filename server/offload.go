@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
@@ -34,10 +35,14 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 	j.envelope = *e
 	s.pending.Add(1)
 	s.offloading.Add(1)
-	taken := false // by the pool, or by the feeder
+	taken, refused := false, false // taken by the pool, or by the feeder
 	defer func() {
-		if !taken {
-			j.release()
+		if taken {
+			return
+		}
+		j.release()
+		if !refused { // the pool called Goexit; handle gives the outcome
+			s.counters.Add(cNotOffloaded, 1)
 		}
 	}()
 	if !s.backlog.Owned() {
@@ -48,6 +53,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 			return
 		}
 		if !errors.Is(err, queue.ErrFull) {
+			refused = true
 			s.refused(e, s.poolError(err))
 			return
 		}
@@ -57,6 +63,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 		s.pending.Add(1)
 		go s.feed()
 	case ring.Full:
+		refused = true
 		s.refused(e, ErrPoolFull)
 		return
 	}
@@ -101,7 +108,7 @@ func (j *job[Req, Resp]) feed() {
 	}()
 	defer func() {
 		if !taken && !answered { // the pool called Goexit
-			s.lost(&j.envelope, ErrGoexit)
+			s.refused(&j.envelope, ErrGoexit)
 		}
 	}()
 	answered = true // by dropped, whatever its hook does
@@ -119,6 +126,9 @@ func (j *job[Req, Resp]) feed() {
 // Run handles the message on a worker of the pool.
 func (j *job[Req, Resp]) Run() {
 	defer j.release()
+	if c := j.server.clock; c != nil {
+		defer c.offloaded(time.Now())
+	}
 	j.server.handle(&j.envelope, false)
 }
 

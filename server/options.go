@@ -103,6 +103,11 @@ type Options struct {
 	// Shed drops messages that have waited too long. The zero value drops none.
 	Shed ShedOptions
 
+	// Timing measures what messages wait and how long handler calls take, for
+	// Stats.Timing. It costs two clock reads for each handler call, some 80 ns,
+	// and as many for each message that is queued.
+	Timing bool
+
 	// Logger gets what there is nobody else to tell: failed commands, slow
 	// handlers. nil means slog.Default, looked up at the time of New.
 	Logger *slog.Logger

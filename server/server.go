@@ -87,6 +87,7 @@ const (
 	cPoolFull
 	cShed
 	cEvicted
+	cNotOffloaded
 )
 
 // New returns a server that accepts messages; Run has them handled. The error
@@ -108,7 +109,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		}
 	}
 	s.opts = opts
-	s.clock = newClock(opts)
+	if s.clock = newClock(opts); opts.Timing {
+		s.handler = &timed[Req, Resp]{h, s.clock}
+	}
 	if opts.DropOldest {
 		s.eviction.last = make(chan struct{}, 1)
 	}
@@ -210,9 +213,12 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 }
 
 // Stats is what a server counted. Fields are read one after the other while it
-// works, and Inline, Requests and Commands may then be up to 64 behind. At rest all accepted messages are accounted for: each request that was
-// not on its caller's goroutine and each command is in one of Requests,
-// Commands, Expired, Refused, PoolFull, Shed and Evicted.
+// works, and Inline, Requests and Commands may then be up to 64 behind.
+//
+// At rest all accepted messages are accounted for: Queue.Pushed, which is each
+// request that was not on its caller's goroutine and each command, is the sum of
+// Requests, Commands, Expired, Refused, NotOffloaded, PoolFull, Shed and Evicted.
+// What was not accepted, and why, is in dispatcher.Stats.
 type Stats struct {
 	Inline   uint64 // requests handled on their callers' goroutines
 	Requests uint64 // requests handled from the queue, offloaded ones included
@@ -222,10 +228,14 @@ type Stats struct {
 	Panicked uint64 // of all these, handler calls that panicked or called Goexit
 
 	Expired  uint64 // requests not handled because their caller had gone
-	Refused  uint64 // messages accepted, and not handled because of Close or a failure to offload
+	Refused  uint64 // messages not handled because of Close
 	PoolFull uint64 // messages not handled because pool and backlog were full
 	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
 	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
+
+	NotOffloaded uint64 // messages not handled because Offload or the pool failed, or there is none
+
+	InFlight int // messages queued or offloaded; not the one that an owner handles
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool
@@ -234,21 +244,25 @@ type Stats struct {
 
 	Queue queue.Stats // the queue of messages
 	Fast  bool        // CallerRunsAuto: the handler has proved fast
+
+	Timing *Timing // with Options.Timing; otherwise nil
 }
 
 // Stats returns the server's counters.
 func (s *Server[Req, Resp]) Stats() Stats {
 	st := Stats{
-		Requests:  s.counters.Load(cRequests),
-		Commands:  s.counters.Load(cCommands),
-		Failed:    s.counters.Load(cFailed),
-		Panicked:  s.counters.Load(cPanicked),
-		Expired:   s.counters.Load(cExpired),
-		Refused:   s.counters.Load(cRefused),
-		PoolFull:  s.counters.Load(cPoolFull),
-		Shed:      s.counters.Load(cShed),
-		Evicted:   s.counters.Load(cEvicted),
-		Offloaded: s.counters.Load(cOffloaded),
+		Requests: s.counters.Load(cRequests),
+		Commands: s.counters.Load(cCommands),
+		Failed:   s.counters.Load(cFailed),
+		Panicked: s.counters.Load(cPanicked),
+		Expired:  s.counters.Load(cExpired),
+		Refused:  s.counters.Load(cRefused),
+		PoolFull: s.counters.Load(cPoolFull),
+		Shed:     s.counters.Load(cShed),
+		Evicted:  s.counters.Load(cEvicted),
+
+		NotOffloaded: s.counters.Load(cNotOffloaded),
+		Offloaded:    s.counters.Load(cOffloaded),
 	}
 	if s.supervised != nil {
 		st.Restarts = s.supervised.restarts.Load()
@@ -265,6 +279,8 @@ func (s *Server[Req, Resp]) Stats() Stats {
 	} else {
 		st.Queue = s.loops.Stats()
 	}
+	st.InFlight = st.Queue.Len + int(s.offloading.Load())
+	st.Timing = s.timing(st.Queue.Cap)
 	return st
 }
 

@@ -88,7 +88,7 @@ func (b *sparkpipe) stats() stats {
 	d, s := b.d.Stats(), b.srv.Stats()
 	return stats{
 		accepted: s.Inline + d.Queued,
-		answered: s.Inline + s.Requests + s.Expired + s.Refused + s.PoolFull,
+		answered: s.Inline + s.Requests + s.Expired + s.Refused + s.NotOffloaded + s.PoolFull,
 		commands: d.Commands,
 		handled:  s.Commands,
 	}

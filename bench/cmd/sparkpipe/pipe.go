@@ -81,9 +81,9 @@ func (p *pipe) shutdown(ctx context.Context) (*index, error) {
 	if err := errors.Join(<-p.ran, p.pool.Shutdown(ctx)); err != nil {
 		return nil, err
 	}
-	if st := p.server.Stats(); st.Failed+st.Panicked+st.Refused+st.PoolFull > 0 {
-		return nil, fmt.Errorf("the server counted %d failed, %d panicked, %d refused messages, and the pool was full for %d",
-			st.Failed, st.Panicked, st.Refused, st.PoolFull)
+	if st := p.server.Stats(); st.Failed+st.Panicked+st.Refused+st.NotOffloaded+st.PoolFull > 0 {
+		return nil, fmt.Errorf("the server counted %d failed, %d panicked, %d refused and %d not offloaded messages, and the pool was full for %d",
+			st.Failed, st.Panicked, st.Refused, st.NotOffloaded, st.PoolFull)
 	}
 	return p.index, nil
 }

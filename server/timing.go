@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/hist"
+)
+
+// Timing is what a server with Options.Timing measured, since New. Like Stats, it
+// is read piece by piece while the server works.
+type Timing struct {
+	// Queued is what messages waited, from when the dispatcher had them ready
+	// until their turn: those of the queue whose caller was still there, whether
+	// they were handled, offloaded or shed then.
+	Queued Durations
+
+	// Handler is what all handler calls took, wherever they ran. At rest its
+	// Count is Stats.Inline + Requests + Commands.
+	Handler Durations
+
+	// Longest is the most messages that were seen in the queue, by the owner when
+	// it took one.
+	Longest int
+
+	// Busy is how long handler calls took that were not offloaded, to some 100 ns
+	// for each that was.
+	Busy time.Duration
+
+	// Up is how long the server has served, from Run to now or its end.
+	Up time.Duration
+
+	// Share is Busy as a share of Up and of Options.Concurrency: near 1, the
+	// server is at its capacity. For the share in the last minute, take Busy and
+	// Up of now and of a minute ago.
+	Share float64
+}
+
+// Durations is a distribution. Quantiles are within 3.2 % of what they stand for.
+type Durations struct {
+	Count uint64
+	Sum   time.Duration
+	P50   time.Duration
+	P90   time.Duration
+	P99   time.Duration
+	P999  time.Duration
+	Max   time.Duration // the end of the last bucket
+
+	// Buckets has those that are not empty, from the shortest durations up. They
+	// only grow: the distribution in between two Stats is their difference.
+	Buckets []Bucket `json:"-"`
+}
+
+// Bucket counts durations that differ by 1/16 at the most.
+type Bucket struct {
+	Most time.Duration // the longest that is in it
+	N    uint64
+}
+
+func durations(h *hist.Histogram) (d Durations) {
+	var s hist.Snapshot
+	h.Snapshot(&s)
+	d = Durations{Count: s.Count, Sum: s.Sum,
+		P50: s.Quantile(0.5), P90: s.Quantile(0.9), P99: s.Quantile(0.99), P999: s.Quantile(0.999)}
+	s.Each(func(most time.Duration, n uint64) {
+		d.Max = most
+		d.Buckets = append(d.Buckets, Bucket{most, n})
+	})
+	return d
+}
+
+// timing returns what was measured; nil without Options.Timing.
+func (s *Server[Req, Resp]) timing(capacity int) *Timing {
+	c := s.clock
+	if c == nil || !c.timing {
+		return nil
+	}
+	t := &Timing{Queued: durations(&c.waits), Handler: durations(&c.calls)}
+	// Who left and who came before the look are both in it.
+	t.Longest = min(int(c.longest.Load()), capacity)
+	t.Busy = max(t.Handler.Sum-time.Duration(c.away.Load()), 0)
+	select {
+	case <-s.done:
+		if !c.began.IsZero() {
+			t.Up = c.ended.Sub(c.began)
+		}
+	default:
+		s.mu.Lock()
+		began := c.began
+		s.mu.Unlock()
+		if !began.IsZero() {
+			t.Up = time.Since(began)
+		}
+	}
+	if t.Up > 0 {
+		t.Share = float64(t.Busy) / float64(t.Up) / float64(s.opts.Concurrency)
+	}
+	return t
+}
+
+// timed is a handler whose calls are measured, those too that do not return. It
+// is the outermost.
+type timed[Req, Resp any] struct {
+	Handler[Req, Resp]
+	clock *clock
+}
+
+func (h *timed[Req, Resp]) unwrap() Handler[Req, Resp] { return h.Handler }
+
+func (h *timed[Req, Resp]) HandleRequest(ctx context.Context, req Req) (Resp, error) {
+	defer h.took(time.Now())
+	return h.Handler.HandleRequest(ctx, req)
+}
+
+func (h *timed[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) error {
+	defer h.took(time.Now())
+	return h.Handler.HandleCommand(ctx, cmd)
+}
+
+func (h *timed[Req, Resp]) took(since time.Time) { h.clock.calls.Record(time.Since(since)) }
