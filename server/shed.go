@@ -14,11 +14,11 @@ type ShedLaw uint8
 
 const (
 	// ShedSlough, the default, sheds every message that has waited longer than
-	// twice the Target, as long as the shortest wait of the last Interval was
-	// above the Target: "Fail at Scale", ACM Queue 13(8), 2015. It holds waits
-	// near twice the Target at any load: in a simulation at twice the capacity,
-	// with a Target of 2 ms and an Interval of 50 ms, the 99th percentile was
-	// 4 ms.
+	// twice the Target from when the shortest wait of an Interval was above the
+	// Target, until there was nothing to shed for an Interval: the law of "Fail at
+	// Scale", ACM Queue 13(8), 2015, with a longer memory. It holds waits near
+	// twice the Target at any load: in a simulation at twice the capacity, with a
+	// Target of 2 ms and an Interval of 50 ms, the 99th percentile was 4 ms.
 	ShedSlough ShedLaw = iota
 
 	// ShedCoDel is Controlled Delay, RFC 8289: it sheds one message, then more

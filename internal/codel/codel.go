@@ -126,14 +126,23 @@ func (c *CoDel) law(t time.Duration) time.Duration {
 
 // Slough is the law that Facebook's services use: "Fail at Scale" by Ben Maurer,
 // ACM Queue 13(8), 2015, and class Codel in folly/executors of
-// https://github.com/facebook/folly. Use NewSlough.
+// https://github.com/facebook/folly; with one change. Use NewSlough.
+//
+// There the queue is good again after one interval in which some wait was short.
+// In an overload, a sender that stops for a moment brings that about, for nothing
+// has waited longer than the target by much; and until the next interval is over,
+// nothing is dropped and all wait. On 2 cores, where the senders lost the
+// processor now and then, that made a 99th percentile of 45 ms of the 4 ms that
+// the law is to hold (TestStutter has the same). Here a bad queue is good again
+// after an interval in which nothing had to be dropped.
 type Slough struct {
 	target, interval time.Duration
 
 	began    bool
 	end      time.Duration // of this interval
 	shortest time.Duration // wait in it
-	bad      bool          // in the last one, it was above the target
+	dropped  bool          // something was, in it
+	bad      bool
 }
 
 // NewSlough returns a Slough that does not drop. The arguments are those of
@@ -148,16 +157,34 @@ func NewSlough(target, interval time.Duration) *Slough {
 // dropped, so that one message now and then never is.
 func (s *Slough) Drop(now, waited time.Duration) bool {
 	if !s.began || now >= s.end {
-		s.bad = s.began && s.shortest > s.target
+		s.judge(now)
 		s.began = true
 		s.end = now + s.interval
-		s.shortest = waited
+		s.shortest, s.dropped = waited, false
 		return false
 	}
 	s.shortest = min(s.shortest, waited)
-	return s.bad && waited > 2*s.target
+	if s.bad && waited > 2*s.target {
+		s.dropped = true
+		return true
+	}
+	return false
 }
 
-// Bad reports whether the queue did not empty in the last interval: those who
-// would rather handle the youngest message first do so then ("adaptive LIFO").
+// judge looks back at the last interval, and at the time after it, in which there
+// was no message.
+func (s *Slough) judge(now time.Duration) {
+	switch {
+	case !s.began:
+	case now-s.end >= s.interval:
+		s.bad = false
+	case s.shortest > s.target:
+		s.bad = true
+	case !s.dropped:
+		s.bad = false
+	}
+}
+
+// Bad reports whether the queue does not empty: those who would rather handle the
+// youngest message first do so then ("adaptive LIFO").
 func (s *Slough) Bad() bool { return s.bad }

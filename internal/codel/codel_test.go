@@ -215,6 +215,66 @@ func TestOverload(t *testing.T) {
 	require.Greater(t, p99, time.Second)
 }
 
+// Senders that stop for 5 ms in each 40, at four times the capacity in between:
+// the queue empties each time, and still few wait for long.
+func TestStutter(t *testing.T) {
+	const service, pause, period = 100 * time.Microsecond, 5 * ms, 40 * ms
+	s := NewSlough(2*ms, 50*ms)
+	r := rand.New(rand.NewPCG(1, 1))
+	var q []packet
+	var waits []time.Duration
+	arrival, now, busy := time.Duration(0), time.Duration(0), time.Duration(0)
+	for now < 10*time.Second {
+		for arrival <= now {
+			q = append(q, arrival)
+			arrival += time.Duration(r.ExpFloat64() / 4 * float64(service))
+			if arrival%period < pause {
+				arrival += pause
+			}
+		}
+		if len(q) == 0 {
+			now = arrival
+			continue
+		}
+		p := q[0]
+		q = q[1:]
+		if s.Drop(now, now-p) {
+			continue
+		}
+		waits = append(waits, now-p)
+		now += service
+		busy += service
+	}
+	sort.Slice(waits, func(i, k int) bool { return waits[i] < waits[k] })
+	p99 := waits[len(waits)*99/100]
+	t.Logf("p99 %v, busy %.3f", p99, float64(busy)/float64(now))
+	require.LessOrEqual(t, p99, 6*ms)
+	require.Greater(t, float64(busy)/float64(now), 0.9)
+}
+
+// After an overload, bursts are handled again as soon as an interval has passed
+// in which nothing had to be dropped, or in which nothing came.
+func TestBurstsAfterAnOverload(t *testing.T) {
+	for _, calm := range []time.Duration{110 * ms, 0} { // with messages that do not wait
+		s := NewSlough(2*ms, 50*ms)
+		now := time.Duration(0)
+		for ; now < time.Second; now += ms {
+			s.Drop(now, 100*ms)
+		}
+		require.True(t, s.Bad())
+		for end := now + calm; now < end; now += ms {
+			require.False(t, s.Drop(now, 0))
+		}
+		if calm == 0 {
+			now += 200 * ms
+		}
+		for i := time.Duration(0); i < 40; i++ {
+			require.False(t, s.Drop(now+i*ms, i*ms))
+		}
+		require.False(t, s.Bad())
+	}
+}
+
 // Slough recovers within an interval or two.
 func TestSloughRecovers(t *testing.T) {
 	s := NewSlough(5*ms, 100*ms)
