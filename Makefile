@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants fuzz spin
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants fuzz spin overload overload-report
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -93,6 +93,12 @@ rivals-check: ## vet and run what bench-rivals measures, for a moment each
 	cd bench/rivals && $(GO) vet ./... && $(GO) test -bench . -benchtime 20x ./...
 	cd bench/rivals/line && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...
 	cd bench/rivals/line && $(OLD) $(GO) vet ./... && $(OLD) $(GO) test -bench . -benchtime 20x ./zenq
+
+overload: ## up to 4 times what a server can do, over channels and sparkpipe, 15 minutes (DURATION=30s)
+	$(GO) run ./bench/cmd/overload -check -duration $(or $(DURATION),30s) -o bench/results/overload-$$(date -u +%F).txt
+
+overload-report: ## make bench/results/overload.md and overload.svg from the newest results, measuring nothing
+	$(GO) run ./bench/cmd/overload -report $$(ls bench/results/overload-*.txt | tail -1)
 
 demo: ## the main job: a word index of the Go tree, over channels and over sparkpipe
 	$(GO) run ./bench/cmd/sparkpipe

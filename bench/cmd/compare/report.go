@@ -19,6 +19,9 @@ func (r *report) load() (own *results, rivals []*results, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	all = slices.DeleteFunc(all, func(name string) bool { // command overload's
+		return strings.HasPrefix(filepath.Base(name), "overload-")
+	})
 	isRival := func(name string) bool { return strings.HasPrefix(filepath.Base(name), "rivals-") }
 	if r.main == "" {
 		for _, name := range all { // sorted: the last date wins
