@@ -235,7 +235,7 @@ type Stats struct {
 
 	NotOffloaded uint64 // messages not handled because Offload or the pool failed, or there is none
 
-	InFlight int // messages queued or offloaded; not the one that an owner handles
+	InFlight int // messages queued or offloaded; not those that an owner has taken, 16 at the most
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool
