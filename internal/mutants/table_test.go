@@ -38,7 +38,7 @@ var modelled = []mutant{
 		"			if !r.tail.CompareAndSwap(t, (t+step)|role) {\n", "			if r.tail.Store((t + step) | role); false {\n",
 		"TestModelQueue", twice + `|accepted|` + lost},
 	{"the head claimed with a store", "ring/ring.go",
-		"r.head.CompareAndSwap(h, h+step)", "(func() bool { r.head.Store(h + step); return true }())",
+		"if r.head.CompareAndSwap(h, h+step) {", "if r.head.Store(h + step); true {",
 		"TestModelStrict", `popped map|said empty`},
 	{"a batch into cells that are still being read", "ring/ring.go",
 		"c.seq.Load() != q; k++", "k < 0; k++",
