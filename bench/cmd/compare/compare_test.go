@@ -122,6 +122,7 @@ func TestReport(t *testing.T) {
 	copyFile("2026-01-02.txt", "2026-01-02.txt")
 	copyFile("rivals-go1.22.txt", "2025-12-31.txt") // older
 	copyFile("rivals-go1.22.txt", "rivals-go1.22.txt")
+	copyFile("rivals-go1.22.txt", "overload-2026-01-03.txt") // of another command
 	var stdout, stderr bytes.Buffer
 	code := command(context.Background(), []string{"report", "-results", dir, "-markdown", filepath.Join(dir, "B.md")}, &stdout, &stderr)
 	require.Zero(t, code, stderr.String())
