@@ -10,18 +10,19 @@ import (
 
 // handle sees to one queued message: it is handled, offloaded, or answered
 // with the reason why not. owner says whether the caller drains the queue, or is
-// a worker of the pool, to which the message was offloaded. If the handler calls
-// Goexit, handle does not return, but the message has its outcome.
-func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool) {
+// a worker of the pool, to which the message was offloaded. called says whether
+// the handler was called. If it calls Goexit, handle does not return, but the
+// message has its outcome.
+func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool) (called bool) {
 	if s.clock != nil {
 		if s.overdue(e, owner) {
-			return
+			return false
 		}
 	} else if s.dropped(e) {
-		return
+		return false
 	}
 	if s.supervised != nil && s.supervised.broken() && s.rest(e) {
-		return
+		return false
 	}
 	chosen, returned := false, false
 	defer func() {
@@ -40,6 +41,7 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 		s.call(e, owner)
 	}
 	returned = true
+	return !toPool
 }
 
 // dropped answers a message that is not to be handled any more.

@@ -34,6 +34,10 @@ func (s *Server[Req, Resp]) loop() {
 }
 
 func (s *Server[Req, Resp]) drainLoop() {
+	if s.adaptive != nil {
+		s.drainAdaptively()
+		return
+	}
 	for {
 		e, err := s.loops.Pop(context.Background())
 		if err != nil { // ErrClosed: drained

@@ -15,6 +15,16 @@ import (
 type job[Req, Resp any] struct {
 	server   *Server[Req, Resp]
 	envelope dispatcher.Envelope[Req, Resp]
+
+	// Options.Adaptive:
+	placed bool      // it has a place among those that the pool has
+	since  time.Time // then
+	with   int64     // as many, itself included
+}
+
+// place gives j the place that was taken for it.
+func (j *job[Req, Resp]) place() {
+	j.placed, j.since, j.with = true, time.Now(), j.server.parallel.taken.Load()
 }
 
 // submit hands a message to the pool, without ever waiting for it: what the
@@ -45,7 +55,13 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 			s.counters.Add(cNotOffloaded, 1)
 		}
 	}()
-	if !s.backlog.Owned() {
+	room := !s.backlog.Owned()
+	if s.parallel != nil && room {
+		if room = s.parallel.try(); room {
+			j.place()
+		}
+	}
+	if room {
 		err := guard(func() error { return s.opts.Pool.TrySubmit(j) })
 		if err == nil {
 			taken = true
@@ -57,6 +73,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 			s.refused(e, s.poolError(err))
 			return
 		}
+		j.leave() // the place, while it waits in the backlog
 	}
 	switch s.backlog.PushOwned(&j) {
 	case ring.Owner:
@@ -116,6 +133,14 @@ func (j *job[Req, Resp]) feed() {
 		return
 	}
 	answered = false
+	if s.parallel != nil {
+		if !s.parallel.enter(s.token.Done()) {
+			answered = true
+			s.refused(&j.envelope, ErrServerClosed)
+			return
+		}
+		j.place()
+	}
 	err := guard(func() error { return s.opts.Pool.Submit(s.token, j) })
 	if taken = err == nil; !taken {
 		answered = true
@@ -129,7 +154,17 @@ func (j *job[Req, Resp]) Run() {
 	if c := j.server.clock; c != nil {
 		defer c.offloaded(time.Now())
 	}
-	j.server.handle(&j.envelope, false)
+	if called := j.server.handle(&j.envelope, false); called && j.placed {
+		j.server.parallel.sample(j.since, j.with)
+	}
+}
+
+// leave gives j's place up, if it has one.
+func (j *job[Req, Resp]) leave() {
+	if j.placed {
+		j.placed = false
+		j.server.parallel.leave()
+	}
 }
 
 // poolError is the outcome of a message that the pool refused for good.
@@ -143,6 +178,7 @@ func (s *Server[Req, Resp]) poolError(err error) error {
 // release recycles j. Nobody may touch it, or the server on its behalf, after.
 func (j *job[Req, Resp]) release() {
 	s := j.server
+	j.leave()
 	j.envelope = dispatcher.Envelope[Req, Resp]{}
 	s.jobs.Put(j)
 	s.offloading.Add(-1)

@@ -82,6 +82,10 @@ type Options struct {
 	// Negative or above MaxConcurrency is an error.
 	Concurrency int
 
+	// Adaptive finds out how many of Concurrency, and how many offloaded
+	// messages, to run at once. The zero value does not.
+	Adaptive AdaptiveOptions
+
 	// CallerRuns says when a request runs on its caller's goroutine.
 	CallerRuns CallerRuns
 
@@ -132,6 +136,9 @@ func (o Options) withDefaults() (Options, error) {
 		return o, err
 	}
 	o.Shed = shed
+	if o.Adaptive, err = o.Adaptive.withDefaults(); err != nil {
+		return o, err
+	}
 	if o.Batch == 0 {
 		o.Batch = DefaultBatch
 	}

@@ -49,6 +49,10 @@ type Server[Req, Resp any] struct {
 
 	offloading atomic.Int64 // the first of these two, to be read
 
+	// Options.Adaptive; nil: no limit (adaptive.go).
+	adaptive *adaptive // of the loops
+	parallel *adaptive // of the messages that the pool has
+
 	// The end (lifecycle.go).
 	token  context.Context
 	cancel context.CancelCauseFunc
@@ -122,6 +126,11 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 			return nil, fmt.Errorf("server: Options.Queue: %w", err)
 		}
 		capacity = s.loops.Cap()
+		if opts.Concurrency > 1 {
+			if s.adaptive, err = newAdaptive(opts.Adaptive, opts.Concurrency); err != nil {
+				return nil, err
+			}
+		}
 	} else {
 		if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](opts.Queue.Capacity); err != nil {
 			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)
@@ -130,6 +139,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	if s.offload != nil {
 		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
+		if s.parallel, err = newAdaptive(opts.Adaptive, opts.Adaptive.Max); err != nil {
+			return nil, err
+		}
 		s.jobs.New = func() any { return &job[Req, Resp]{server: s} }
 	}
 	s.watch.init(opts, func() (uint64, int) {
@@ -242,6 +254,9 @@ type Stats struct {
 
 	Restarts uint64 // handlers of Supervise that took the place of one that failed
 
+	Limit        int // Options.Adaptive: how many goroutines may drain the queue now
+	OffloadLimit int // and how many messages the pool may have; 0: no limit
+
 	Queue queue.Stats // the queue of messages
 	Fast  bool        // CallerRunsAuto: the handler has proved fast
 
@@ -279,6 +294,7 @@ func (s *Server[Req, Resp]) Stats() Stats {
 	} else {
 		st.Queue = s.loops.Stats()
 	}
+	st.Limit, st.OffloadLimit = s.adaptive.now(), s.parallel.now()
 	st.InFlight = st.Queue.Len + int(s.offloading.Load())
 	st.Timing = s.timing(st.Queue.Cap)
 	return st

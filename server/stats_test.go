@@ -126,6 +126,9 @@ func reasonsRound(t *testing.T, m mode, round int) server.Stats {
 	if round/4%2 == 0 {
 		opts.Shed = server.ShedOptions{Target: time.Nanosecond, Interval: 200 * time.Microsecond}
 	}
+	if round%5 == 0 {
+		opts.Adaptive.Max = 3
+	}
 	cancels, graceful := round/8%2 == 0, round/16%2 == 0
 	h := server.Funcs[int, int]{
 		Request: misbehave,

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/gradient"
+	"github.com/sparkpipe/sparkpipe/internal/park"
+)
+
+// AdaptiveOptions has a server find out by itself how many handler calls to run
+// at once: as many as do not make each other slow, by the latency of few at a time
+// and of many (a gradient, as in Netflix's concurrency-limits, with the baseline
+// of Envoy's filter). The zero value does not.
+//
+// It limits two things, each by itself. With Options.Concurrency above 1, how many
+// of the goroutines that drain the queue do so; but a call that has begun, or a
+// message that was awaited, is not taken back. With a handler that offloads, how
+// many messages the pool has at a time, those that wait there included: the others
+// wait in the server's backlog, where Options.Shed sees their age in time. The
+// limits are in Stats. On anything else there is no effect.
+type AdaptiveOptions struct {
+	// Min is how few calls may run at once; so few must not slow each other
+	// down. From time to time the limit is at Min for a moment, for a new
+	// baseline. 0 means 1; negative is an error.
+	Min int
+
+	// Max is how many calls may run at once, and what turns it on; with
+	// Concurrency above 1, no more than that in any case. 0: no limit but
+	// Concurrency and the pool; negative, or less than Min, is an error.
+	Max int
+}
+
+func (o AdaptiveOptions) withDefaults() (AdaptiveOptions, error) {
+	if o.Min < 0 || o.Max < 0 || o.Max < o.Min {
+		return o, fmt.Errorf("server: Options.Adaptive: Min %d and Max %d: want 0 <= Min <= Max", o.Min, o.Max)
+	}
+	if o.Max > 0 {
+		o.Min = max(o.Min, 1)
+	}
+	return o, nil
+}
+
+// adaptive has places, as many as the limit says now.
+type adaptive struct {
+	limit *gradient.Limit
+	epoch time.Time
+	taken atomic.Int64
+	busy  atomic.Int64 // of the loops' places, those with a handler call
+	room  park.Gate    // those who wait for a place
+	spare sync.Pool    // of room
+}
+
+// newAdaptive returns nil if o is off.
+func newAdaptive(o AdaptiveOptions, most int) (*adaptive, error) {
+	if o.Max == 0 {
+		return nil, nil
+	}
+	most = min(most, o.Max)
+	limit, err := gradient.New(gradient.Options{Min: min(o.Min, most), Max: most})
+	if err != nil {
+		return nil, fmt.Errorf("server: Options.Adaptive: %w", err)
+	}
+	a := &adaptive{limit: limit, epoch: time.Now()}
+	a.room.Pool = &a.spare
+	return a, nil
+}
+
+// now returns the limit; 0 if there is none.
+func (a *adaptive) now() int {
+	if a == nil {
+		return 0
+	}
+	return a.limit.Limit()
+}
+
+func (a *adaptive) hasRoom() bool { return a.taken.Load() < int64(a.limit.Limit()) }
+
+// try takes a place if there is one.
+func (a *adaptive) try() bool {
+	for n := a.taken.Load(); n < int64(a.limit.Limit()); n = a.taken.Load() {
+		if a.taken.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// enter takes a place and waits for it until done is closed. Who leaves a place,
+// and the sample that makes the limit higher, wake the one that waits longest,
+// and that one the next if there is more room.
+func (a *adaptive) enter(done <-chan struct{}) bool {
+	return a.try() || a.room.Until(a.try, a.hasRoom, done, nil, nil) == park.Woken
+}
+
+func (a *adaptive) leave() {
+	a.taken.Add(-1)
+	a.room.Wake()
+}
+
+// sample tells of a handler call that was done, and with how many it had begun.
+func (a *adaptive) sample(since time.Time, with int64) {
+	now := time.Now()
+	a.limit.Sample(now.Sub(a.epoch), now.Sub(since), int(with))
+	if a.hasRoom() {
+		a.room.Wake()
+	}
+}
+
+// drainAdaptively is drainLoop on a goroutine that drains only while it has a
+// place. It keeps the place as long as there are not too many.
+func (s *Server[Req, Resp]) drainAdaptively() {
+	a := s.adaptive
+	placed, busy := false, false
+	defer func() { // also when a handler calls Goexit
+		if busy {
+			a.busy.Add(-1)
+		}
+		if placed {
+			a.leave()
+		}
+	}()
+	for {
+		if !placed {
+			placed = a.enter(nil) // it comes: the others leave at the end
+		}
+		e, err := s.loops.Pop(context.Background())
+		if err != nil { // ErrClosed: drained
+			return
+		}
+		with, since := a.busy.Add(1), time.Now()
+		busy = true
+		called := s.handle(&e, true)
+		a.busy.Add(-1)
+		busy = false
+		if called {
+			a.sample(since, with)
+		}
+		if a.taken.Load() > int64(a.limit.Limit()) {
+			placed = false
+			a.leave()
+		}
+	}
+}
