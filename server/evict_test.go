@@ -23,9 +23,6 @@ import (
 func TestDropOldest(t *testing.T) {
 	for _, overflow := range []dispatcher.Overflow{dispatcher.Block, dispatcher.Reject} {
 		each(t, func(t *testing.T, m mode) {
-			if m.name == "zenq" {
-				t.Skip("nothing is popped from ZenQ while its one consumer sleeps")
-			}
 			var evicted []any
 			var handled []int
 			m.opts.DropOldest = true
@@ -73,9 +70,6 @@ func TestDropOldest(t *testing.T) {
 // The server's end waits for who has an evicted message in his hands.
 func TestEndWaitsForEviction(t *testing.T) {
 	each(t, func(t *testing.T, m mode) {
-		if m.name == "zenq" {
-			t.Skip("nothing is popped from ZenQ while its one consumer sleeps")
-		}
 		inHook, goOn := make(chan struct{}), make(chan struct{})
 		m.opts.DropOldest = true
 		m.opts.Queue.Capacity = 2

@@ -15,7 +15,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
-	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -121,7 +120,7 @@ func reasonsRound(t *testing.T, m mode, round int) server.Stats {
 	opts.Pool = p
 	opts.Queue.Capacity = 4
 	opts.OnCommandError = o.commandFailed
-	opts.DropOldest = round%2 == 0 && opts.Queue.Backend != queue.BackendZenQ
+	opts.DropOldest = round%2 == 0
 	opts.Timing = round/2%2 == 0
 	if round/4%2 == 0 {
 		opts.Shed = server.ShedOptions{Target: time.Nanosecond, Interval: 200 * time.Microsecond}
