@@ -27,6 +27,16 @@
 //	curl localhost:6060/debug/sparkpipe
 //	curl localhost:6060/debug/stacks
 //
+// # A service that does not end
+//
+// The error of a Shutdown that has run out of time names the messages that are
+// still being handled. Where the handler stands, [HandlerStacks] tells, or while
+// the service still serves:
+//
+//	curl 'localhost:6060/debug/stacks?handlers'
+//
+// # Sources
+//
 // Anything else that has numbers to show is a [Source] of its own:
 //
 //	err = h.Add(pprof.Source{Name: "cache", Stats: func() any { return cache.Len() }})

@@ -17,6 +17,7 @@ import (
 //	/debug/                   what there is, as HTML
 //	/debug/sparkpipe          the Stats of the sources, as JSON
 //	/debug/stacks             the stacks of all goroutines, as text
+//	/debug/stacks?handlers    of those that are in a handler call
 //	/debug/pprof/             the profiles, as HTML
 //	/debug/pprof/profile      a CPU profile; ?seconds=, 30 if there is none
 //	/debug/pprof/trace        an execution trace; ?seconds=, 1 if there is none
@@ -91,7 +92,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/debug/sparkpipe":
 		send(w, r, "application/json", "", h.stats)
 	case "/debug/stacks":
-		send(w, r, "text/plain; charset=utf-8", "", func() ([]byte, error) { return Stacks(), nil })
+		stacks := Stacks
+		if r.URL.Query().Has("handlers") {
+			stacks = func() []byte {
+				if kept := HandlerStacks(); len(kept) > 0 {
+					return kept
+				}
+				return []byte("no handler call is under way\n")
+			}
+		}
+		send(w, r, "text/plain; charset=utf-8", "", func() ([]byte, error) { return stacks(), nil })
 	case "/debug/pprof/":
 		send(w, r, "text/html; charset=utf-8", "", list)
 	case "/debug/pprof/profile":

@@ -32,7 +32,7 @@ func (h *Handler) home() ([]byte, error) {
 	}
 	h.mu.Unlock()
 	b.WriteString("</ul></li>\n" +
-		"<li><a href=\"stacks\">stacks</a>: of all goroutines</li>\n" +
+		"<li><a href=\"stacks\">stacks</a>: of all goroutines; of those in a <a href=\"stacks?handlers\">handler call</a></li>\n" +
 		"<li><a href=\"pprof/\">pprof</a>: profiles</li>\n</ul>\n")
 	return b.Bytes(), nil
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -112,7 +111,7 @@ func (a *adaptive) sample(since time.Time, with int64) {
 
 // drainAdaptively is drainLoop on a goroutine that drains only while it has a
 // place. It keeps the place as long as there are not too many.
-func (s *Server[Req, Resp]) drainAdaptively() {
+func (s *Server[Req, Resp]) drainAdaptively(d *drainer) {
 	a := s.adaptive
 	placed, busy := false, false
 	defer func() { // also when a handler calls Goexit
@@ -127,8 +126,8 @@ func (s *Server[Req, Resp]) drainAdaptively() {
 		if !placed {
 			placed = a.enter(nil) // it comes: the others leave at the end
 		}
-		e, err := s.loops.Pop(context.Background())
-		if err != nil { // ErrClosed: drained
+		e, ok := s.next(d)
+		if !ok {
 			return
 		}
 		with, since := a.busy.Add(1), time.Now()

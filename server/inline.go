@@ -127,6 +127,9 @@ func (r *roleEngine[Req, Resp]) help() {
 		switch r.ring.PopInto(&e) {
 		case ring.OK:
 			r.space.Wake()
+			if r.server.dynamic {
+				r.kind.begin(e.Message())
+			}
 			r.server.handle(&e, true)
 			// A clock read costs as much as a fast request; commands are not
 			// sampled, and may be slow.
@@ -135,6 +138,7 @@ func (r *roleEngine[Req, Resp]) help() {
 			}
 			continue
 		case ring.Empty:
+			r.kind.end()
 			if r.ring.Release() == ring.OK {
 				released = true
 				return

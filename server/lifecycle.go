@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"runtime/pprof"
+	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/queue"
@@ -17,6 +18,7 @@ const (
 	stageNew uint32 = iota
 	stageStarting
 	stageServing
+	stageDrained // the queue is: what was offloaded is awaited
 	stageStopping
 	stageEnded
 )
@@ -58,6 +60,14 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // end, and Shutdown may be called again to wait further; once the server has
 // ended, Shutdown returns at once.
 //
+// The error names the handler calls that have not returned, by the type of their
+// message and by how long, up to three of them; of those that are offloaded, the
+// one that runs longest. The time of an offloaded one is exact. Any other is at
+// least the one given: messages are not timed, and what Shutdown saw while it
+// waited is what it tells. The type of a request that runs on its caller's
+// goroutine is not known if Req is an interface. Package pprof shows where the
+// calls stand: see HandlerStacks there.
+//
 // Shutdown needs no Run: without one, it starts the handler if messages wait
 // (over a backend other than the ring, in any case), and has them handled. A
 // handler must not call Shutdown without a ctx that ends: it waits for the
@@ -72,10 +82,34 @@ func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	s.launch(waiting > 0 || s.opts.Queue.Backend != queue.BackendRing)
 	ran := s.ran
 	s.mu.Unlock()
-	if err := s.wait(ctx); err != nil {
-		return fmt.Errorf("server %q: shutdown: %w (%s)", s.opts.Name, err, s.left())
+	if left, err := s.await(ctx); err != nil {
+		return fmt.Errorf("server %q: shutdown: %w (%s)", s.opts.Name, err, left)
 	}
 	return s.outcome(ran)
+}
+
+// await is wait that says what is left if ctx ends first.
+func (s *Server[Req, Resp]) await(ctx context.Context) (left string, err error) {
+	v := vigil{}
+	v.look(s.underWay(), time.Now())
+	interval := time.Millisecond
+	looking := time.NewTimer(interval)
+	defer looking.Stop()
+	for {
+		select {
+		case <-s.done:
+			return "", nil
+		case <-looking.C:
+			v.look(s.underWay(), time.Now())
+			interval = min(2*interval, time.Second) // as exact as it needs to be
+			looking.Reset(interval)
+		case <-ctx.Done():
+			if err := s.wait(ctx); err == nil {
+				return "", nil
+			}
+			return s.left(v), ctx.Err()
+		}
+	}
 }
 
 // wait waits for the server's end. The error is ctx's, if it ends first; when
@@ -178,7 +212,7 @@ func (s *Server[Req, Resp]) live() {
 		case stageStarting:
 			s.failedStart(ErrGoexit)
 			go s.live()
-		case stageServing:
+		case stageServing, stageDrained:
 			if s.role != nil {
 				s.role.wake.Give() // the role, for the next goroutine
 			}
@@ -204,6 +238,7 @@ func (s *Server[Req, Resp]) live() {
 		s.serveLoops()
 	}
 	s.eviction.end()
+	s.stage.Store(stageDrained)
 	s.pending.Wait()
 	s.cancel(ErrServerClosed)
 	if s.supervised != nil {
@@ -252,19 +287,6 @@ func (s *Server[Req, Resp]) contextOfStop() context.Context {
 		return context.WithoutCancel(s.stopCtx)
 	}
 	return s.stopCtx
-}
-
-// left says what keeps the server from ending.
-func (s *Server[Req, Resp]) left() string {
-	_, waiting := s.progress()
-	offloaded := s.offloading.Load()
-	switch s.stage.Load() {
-	case stageStarting:
-		return fmt.Sprintf("Start has not returned, %d messages wait", waiting)
-	case stageStopping:
-		return "Stop has not returned"
-	}
-	return fmt.Sprintf("handler calls have not returned, %d messages wait, %d are offloaded", waiting, offloaded)
 }
 
 // guard calls f and makes a panic an error.

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
 )
 
 // serveLoops drains the queue on Options.Concurrency goroutines, this one
@@ -12,37 +14,55 @@ func (s *Server[Req, Resp]) serveLoops() {
 		s.spread = true
 		for i := 1; i < s.opts.Concurrency; i++ {
 			s.others.Add(1)
-			go s.loop()
+			go s.loop(i)
 		}
 	}
-	s.drainLoop()
+	s.drainLoop(0)
 	s.others.Wait()
 }
 
 // loop is drainLoop on a goroutine of its own, which inherits the label.
-func (s *Server[Req, Resp]) loop() {
+func (s *Server[Req, Resp]) loop(i int) {
 	drained := false
 	defer func() {
 		if drained {
 			s.others.Done()
 			return
 		}
-		go s.loop() // a handler has ended this goroutine with Goexit
+		go s.loop(i) // a handler has ended this goroutine with Goexit
 	}()
-	s.drainLoop()
+	s.drainLoop(i)
 	drained = true
 }
 
-func (s *Server[Req, Resp]) drainLoop() {
+func (s *Server[Req, Resp]) drainLoop(i int) {
+	d := &s.drainers[i]
 	if s.adaptive != nil {
-		s.drainAdaptively()
+		s.drainAdaptively(d)
 		return
 	}
 	for {
-		e, err := s.loops.Pop(context.Background())
-		if err != nil { // ErrClosed: drained
+		e, ok := s.next(d)
+		if !ok {
 			return
 		}
 		s.handle(&e, true)
 	}
+}
+
+// next waits for the next message, and has d tell that it is about to be
+// handled. It is not ok when the queue is closed and drained.
+func (s *Server[Req, Resp]) next(d *drainer) (e dispatcher.Envelope[Req, Resp], ok bool) {
+	if e, ok = s.loops.TryPop(); !ok {
+		d.idle()
+		var err error
+		if e, err = s.loops.Pop(context.Background()); err != nil {
+			return e, false
+		}
+	}
+	if s.dynamic {
+		d.kind.begin(e.Message())
+	}
+	d.begin()
+	return e, true
 }

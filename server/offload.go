@@ -20,6 +20,10 @@ type job[Req, Resp any] struct {
 	placed bool      // it has a place among those that the pool has
 	since  time.Time // then
 	with   int64     // as many, itself included
+
+	// Of a list of those that a worker handles (stuck.go).
+	next, prev *job[Req, Resp]
+	began      time.Time
 }
 
 // place gives j the place that was taken for it.
@@ -151,6 +155,9 @@ func (j *job[Req, Resp]) feed() {
 // Run handles the message on a worker of the pool.
 func (j *job[Req, Resp]) Run() {
 	defer j.release()
+	j.began = time.Now()
+	j.server.working.add(j)
+	defer j.server.working.remove(j)
 	if c := j.server.clock; c != nil {
 		defer c.offloaded(time.Now())
 	}

@@ -35,6 +35,7 @@ type roleEngine[Req, Resp any] struct {
 	mode  CallerRuns
 	tally tally
 	hand  hand[Req, Resp]
+	kind  kind // of the queued message that the owner is handling
 }
 
 func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req, Resp] {
@@ -142,6 +143,9 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 			if commands++; e.IsRequest() {
 				commands = 0
 			}
+			if r.server.dynamic {
+				r.kind.begin(e.Message())
+			}
 			r.server.handle(e, true)
 			continue
 		}
@@ -153,6 +157,7 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 				spin.Pause()
 				continue
 			}
+			r.kind.end()
 			s = r.ring.Release()
 		}
 		switch s {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,11 @@ type Server[Req, Resp any] struct {
 	loops  queue.Queue[dispatcher.Envelope[Req, Resp]]
 	others sync.WaitGroup // of the loops, those on goroutines of their own
 	spread bool           // they were started
+
+	// What still runs (stuck.go).
+	dynamic  bool      // Req is an interface: the type of a message is its own
+	drainers []drainer // of the loops
+	working  working[Req, Resp]
 
 	aborting atomic.Bool // Close: answer, do not handle
 	eviction eviction
@@ -119,6 +125,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	if opts.DropOldest {
 		s.eviction.last = make(chan struct{}, 1)
 	}
+	s.dynamic = reflect.TypeOf((*Req)(nil)).Elem().Kind() == reflect.Interface
 	s.token, s.cancel = context.WithCancelCause(context.Background())
 	var capacity int
 	if opts.Concurrency > 1 || opts.Queue.Backend != queue.BackendRing {
@@ -131,6 +138,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 				return nil, err
 			}
 		}
+		s.drainers = make([]drainer, opts.Concurrency)
 	} else {
 		if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](opts.Queue.Capacity); err != nil {
 			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)

@@ -82,6 +82,16 @@ func (w *watch) look() {
 	w.timer.Reset(w.limit / looks)
 }
 
+// stood returns for how long, at least, the queue has stood still at popped.
+func (w *watch) stood(popped uint64) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.running.Load() || w.popped != popped {
+		return 0
+	}
+	return time.Duration(w.still) * w.limit / looks
+}
+
 func (w *watch) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
