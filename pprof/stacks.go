@@ -51,5 +51,5 @@ func HandlerStacks() []byte {
 // print them.
 var handlerCalls = [][]byte{
 	[]byte("sparkpipe/server.(*Server[...]).call("),
-	[]byte("sparkpipe/server.(*roleEngine[...]).tryInline("),
+	[]byte("sparkpipe/server.(*Server[...]).TryInline("),
 }
