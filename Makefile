@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants fuzz spin overload overload-report
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants fuzz spin overload overload-report soak
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -44,6 +44,9 @@ linearize: ## look for histories of the queues and the server that are not linea
 
 spin: ## check the models of the protocols with Spin, if it is installed
 	SPIN=1 $(GO) test -count=1 -v ./internal/promela | grep -v '^=== '
+
+soak: ## the tests of endurance, kept in docs/soak (SOAK_MESSAGES=1000000000 SOAK_REQUESTS=100000000 SOAK_SHUTDOWNS=1000000, or one of them alone)
+	GO="$(GO)" bash docs/soak/run.sh
 
 fuzz: ## fuzz each target for a while (FUZZTIME=30s); what fails is kept in testdata/fuzz
 	@set -e; for target in ./internal/ring:FuzzRing ./server:FuzzMux \

@@ -146,69 +146,70 @@ func conservationRound(t *testing.T, m mode, round int) {
 // Requests that give up at about the moment of their reply, with slots that are
 // reused all the time: no reply may cross to another request.
 func TestCancelStorm(t *testing.T) {
-	each(t, func(t *testing.T, m mode) {
-		const clients = 32
-		n := scaled(1_000_000) / clients
-		sum := 0 // the handler's state, not synchronised
-		var synced atomic.Int64
-		h := funcs(func(_ context.Context, n int) (int, error) {
-			if m.serial() {
-				sum++
-			}
-			synced.Add(1)
-			if n%64 == 0 {
-				runtime.Gosched()
-			}
-			return -n, nil
-		})
-		s, d := start(t, h, m.opts, dispatcher.Options{})
-		timed, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Microsecond})
-		require.NoError(t, err)
-		var crossed, gaveUp, odd atomic.Int64
-		within(t, "the storm", func() {
-			var wg sync.WaitGroup
-			for c := 0; c < clients; c++ {
-				wg.Add(1)
-				go func() {
-					defer wg.Done()
-					r := rand.New(rand.NewPCG(uint64(c), 1))
-					for i := 0; i < n; i++ {
-						id := c*n + i + 1
-						var got int
-						var err error
-						switch r.IntN(8) {
-						case 0:
-							ctx, cancel := context.WithCancel(context.Background())
-							go cancel()
-							got, err = d.Request(ctx, id)
-							cancel()
-						case 1:
-							got, err = timed.Request(context.Background(), id)
-						default:
-							got, err = d.Request(context.Background(), id)
-						}
-						switch {
-						case err == nil && got != -id:
-							crossed.Add(1)
-						case errors.Is(err, context.Canceled) || errors.Is(err, dispatcher.ErrTimeout):
-							gaveUp.Add(1)
-						case err != nil:
-							odd.Add(1)
-						}
-					}
-				}()
-			}
-			wg.Wait()
-		})
-		require.Zero(t, crossed.Load())
-		require.Zero(t, odd.Load())
-		require.Positive(t, gaveUp.Load())
-		require.NoError(t, s.Shutdown(context.Background()))
+	each(t, func(t *testing.T, m mode) { cancelStorm(t, m, scaled(1_000_000), new(testx.Progress)) })
+}
+
+// cancelStorm is a storm of some n requests.
+func cancelStorm(t *testing.T, m mode, n int, progress *testx.Progress) {
+	const clients = 32
+	n = max(1, n/clients)
+	sum := 0 // the handler's state, not synchronised
+	var synced atomic.Int64
+	h := funcs(func(_ context.Context, n int) (int, error) {
 		if m.serial() {
-			require.EqualValues(t, synced.Load(), sum)
+			sum++
 		}
-		t.Logf("%d of %d gave up", gaveUp.Load(), clients*n)
+		synced.Add(1)
+		if n%64 == 0 {
+			runtime.Gosched()
+		}
+		return -n, nil
 	})
+	s, d := start(t, h, m.opts, dispatcher.Options{})
+	timed, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Microsecond})
+	require.NoError(t, err)
+	var crossed, gaveUp, odd atomic.Int64
+	testx.JoinLong(t, progress, testx.Times(clients, func(c int) {
+		r := rand.New(rand.NewPCG(uint64(c), 1))
+		for i := 0; i < n; i++ {
+			id := c*n + i + 1
+			var got int
+			var err error
+			switch r.IntN(8) {
+			case 0:
+				ctx, cancel := context.WithCancel(context.Background())
+				go cancel()
+				got, err = d.Request(ctx, id)
+				cancel()
+			case 1:
+				got, err = timed.Request(context.Background(), id)
+			default:
+				got, err = d.Request(context.Background(), id)
+			}
+			switch {
+			case err == nil && got != -id:
+				crossed.Add(1)
+			case errors.Is(err, context.Canceled) || errors.Is(err, dispatcher.ErrTimeout):
+				gaveUp.Add(1)
+			case err != nil:
+				odd.Add(1)
+			}
+			if i%1024 == 1023 {
+				progress.Add(1024)
+			}
+		}
+		progress.Add(n % 1024)
+	})...)
+	require.Zero(t, crossed.Load())
+	require.Zero(t, odd.Load())
+	if n > 100 {
+		require.Positive(t, gaveUp.Load())
+	}
+	require.NoError(t, s.Shutdown(context.Background()))
+	if m.serial() {
+		require.EqualValues(t, synced.Load(), sum)
+	}
+	t.Logf("%d of %d gave up", gaveUp.Load(), clients*n)
 }
 
 // The last message from idle: each is sent to a server that is, or is about to

@@ -55,6 +55,30 @@ func Eventually(tb testing.TB, cond func() bool, what string) {
 // ended. They must not call tb.FailNow, as package require does.
 func Join(tb testing.TB, fs ...func()) {
 	tb.Helper()
+	Recv(tb, join(fs))
+}
+
+// JoinLong is Join for what may take long, but goes on: it hangs when p stands still.
+func JoinLong(tb testing.TB, p *Progress, fs ...func()) {
+	tb.Helper()
+	done := join(fs)
+	tick := time.NewTicker(patience(tb))
+	defer tick.Stop()
+	for last := int64(-1); ; {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			now := p.done.Load()
+			if now == last {
+				tb.Fatalf("hangs at %s:\n%s", p, stacks())
+			}
+			last = now
+		}
+	}
+}
+
+func join(fs []func()) <-chan struct{} {
 	var wg sync.WaitGroup
 	wg.Add(len(fs))
 	for _, f := range fs {
@@ -68,7 +92,7 @@ func Join(tb testing.TB, fs ...func()) {
 		wg.Wait()
 		close(done)
 	}()
-	Recv(tb, done)
+	return done
 }
 
 // AtOnce is Join for what should happen at the same moment, give or take some
