@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants fuzz spin overload overload-report soak
+.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants hostile nightly fuzz spin overload overload-report soak
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -34,7 +34,7 @@ go122: ## build and test with Go 1.22, the oldest that is supported, ZenQ includ
 
 model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 	$(GO) vet -tags modelcheck ./internal/...
-	$(GO) test -tags modelcheck -timeout 60m -v -run 'Model|Explore|Choose|Sides' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
+	$(GO) test -tags modelcheck -timeout 240m -v -run 'Model|Explore|Choose|Sides' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
 
 mutants: ## plant usual mistakes in the lock-free code, one at a time: each must be found
 	MUTANTS=1 $(GO) test -count=1 -timeout 10m -v -run TestMutants ./internal/mutants | grep -v -e '^=== ' -e '^ *--- PASS'
@@ -44,6 +44,17 @@ linearize: ## look for histories of the queues and the server that are not linea
 
 spin: ## check the models of the protocols with Spin, if it is installed
 	SPIN=1 $(GO) test -count=1 -v ./internal/promela | grep -v '^=== '
+
+HOSTILE = -short -timeout 10m ./internal/ring ./internal/park ./internal/reply ./queue ./server
+hostile: ## the concurrency tests without asynchronous preemption, and with garbage collected all the time
+	GODEBUG=asyncpreemptoff=1 $(GO) test -count=1 $(HOSTILE)
+	GOGC=1 $(GO) test -count=1 $(HOSTILE)
+
+nightly: ## what takes longer than CI may: three preemptions, ten times the histories, every fuzz target
+	$(MAKE) model MODEL_PREEMPTIONS=3
+	$(MAKE) linearize SEEDS=30000
+	$(MAKE) fuzz FUZZTIME=2m
+	$(MAKE) stress
 
 soak: ## the tests of endurance, kept in docs/soak (SOAK_MESSAGES=1000000000 SOAK_REQUESTS=100000000 SOAK_SHUTDOWNS=1000000, or one of them alone)
 	GO="$(GO)" bash docs/soak/run.sh
@@ -74,7 +85,7 @@ lint: fmt vet arrows ## everything that reads the code: format, vet, imports, st
 	cd internal/lincheck && $(TOOL) staticcheck -tags yieldhooks .
 	cd bench/cmd && $(TOOL) staticcheck ./...
 
-check: test lint race 386 go122 model linearize commands ## what CI runs
+check: test lint race 386 go122 model mutants linearize spin hostile commands ## what CI runs
 
 bench: ## compare with plain channels, in two minutes: ratios and their spread (COUNT=3 BENCH=regexp)
 	$(COMPARE) run -count $(or $(COUNT),3) -benchtime 30ms -bench '$(BENCH)' -o bench.out
