@@ -64,7 +64,7 @@ func TestManyBlockedCallers(t *testing.T) {
 			close(release)
 		})...)
 		require.NoError(t, s.Shutdown(context.Background()))
-		st := s.Stats()
+		st := audit(t, s, d)
 		require.EqualValues(t, callers, st.Inline+st.Requests)
 	})
 }

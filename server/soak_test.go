@@ -108,7 +108,7 @@ func TestSoakMessages(t *testing.T) {
 	require.Empty(t, st.errs)
 	require.Equal(t, sent, st.last, "messages were lost")
 	total := sent[0] + sent[1] + sent[2] + sent[3]
-	stats := s.Stats()
+	stats := audit(t, s, d)
 	require.Equal(t, total, stats.Inline+stats.Requests+stats.Commands)
 	require.Zero(t, stats.Failed+stats.Panicked+stats.Expired+stats.Refused)
 	t.Logf("%s; %d inline, %d requests and %d commands from the queue; none lost, doubled, damaged or out of order",

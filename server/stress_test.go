@@ -135,11 +135,8 @@ func conservationRound(t *testing.T, m mode, round int) {
 	if total != accepted.Load() {
 		t.Errorf("accepted %d, with an outcome %d", accepted.Load(), total)
 	}
-	if st := s.Stats(); graceful && (refusedCommands.Load() > 0 || st.Refused+st.Expired > 0 || st.Inline+st.Requests+st.Commands != uint64(accepted.Load())) {
+	if st := audit(t, s, d); graceful && (refusedCommands.Load() > 0 || st.Refused+st.Expired > 0 || st.Inline+st.Requests+st.Commands != uint64(accepted.Load())) {
 		t.Errorf("Shutdown did not handle all of %d that were accepted: %+v", accepted.Load(), st)
-	}
-	if st := s.Stats(); st.Queue.Len != 0 || st.Queue.Pushed != st.Requests+st.Commands+st.Expired+st.Refused {
-		t.Errorf("the numbers do not add up: %+v", st)
 	}
 }
 
@@ -206,6 +203,7 @@ func cancelStorm(t *testing.T, m mode, n int, progress *testx.Progress) {
 		require.Positive(t, gaveUp.Load())
 	}
 	require.NoError(t, s.Shutdown(context.Background()))
+	audit(t, s, d, timed)
 	if m.serial() {
 		require.EqualValues(t, synced.Load(), sum)
 	}
@@ -295,7 +293,7 @@ func TestOrder(t *testing.T) {
 		}
 		wg.Wait()
 		require.NoError(t, s.Shutdown(context.Background()))
-		require.Zero(t, s.Stats().Failed)
+		require.Zero(t, audit(t, s, d).Failed)
 		for p := range last {
 			require.Equal(t, n, last[p])
 		}
@@ -350,8 +348,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				wg.Wait()
 				require.NoError(t, p.Shutdown(context.Background()))
 			})
-			st := s.Stats()
-			require.Equal(t, st.Queue.Pushed, st.Requests+st.Commands+st.Expired+st.Refused+st.PoolFull, "%+v", st)
+			audit(t, s, d)
 		}
 	})
 }

@@ -180,10 +180,7 @@ func restartRound(t *testing.T, m mode, round int) server.Stats {
 			t.Errorf("handler %d was used after it had failed", i)
 		}
 	}
-	st := s.Stats()
-	if st.Queue.Len != 0 || st.Queue.Pushed != st.Requests+st.Commands+st.Expired+st.Refused+st.PoolFull {
-		t.Errorf("the numbers do not add up: %+v", st)
-	}
+	st := audit(t, s, d)
 	if round%4 > 1 && err == nil && st.Refused > 0 {
 		t.Errorf("Shutdown did not handle all that was accepted: %+v", st)
 	}
