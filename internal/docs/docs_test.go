@@ -58,7 +58,10 @@ func normal(code string) string {
 func documents(t *testing.T) []string {
 	docs, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	require.NoError(t, err)
-	return append(docs, filepath.Join(root, "README.md"))
+	for _, name := range []string{"README.md", "DESIGN.md", "RELIABILITY.md", "SECURITY.md"} {
+		docs = append(docs, filepath.Join(root, name))
+	}
+	return docs
 }
 
 func goFiles(t *testing.T) []string {
@@ -87,6 +90,21 @@ func TestLinks(t *testing.T) {
 			require.NoError(t, err, "%s links to %s", doc, m[1])
 		}
 	}
+}
+
+// TestNamedTests finds each test that a document names.
+func TestNamedTests(t *testing.T) {
+	code := strings.Join(goFiles(t), "\n")
+	named := 0
+	for _, doc := range documents(t) {
+		text, err := os.ReadFile(doc)
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w*`).FindAllString(string(text), -1) {
+			named++
+			require.Contains(t, code, "func "+name+"(", "%s names a test that is nowhere", doc)
+		}
+	}
+	require.Greater(t, named, 100)
 }
 
 func TestQuickstart(t *testing.T) {
