@@ -8,6 +8,7 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/internal/gradient"
 	"github.com/sparkpipe/sparkpipe/internal/park"
+	"github.com/sparkpipe/sparkpipe/queue"
 )
 
 // AdaptiveOptions has a server find out by itself how many handler calls to run
@@ -143,4 +144,79 @@ func (s *Server[Req, Resp]) drainAdaptively(d *drainer) {
 			a.leave()
 		}
 	}
+}
+
+// limitPool puts the limit before Options.Pool.
+func (s *Server[Req, Resp]) limitPool() (err error) {
+	if s.opts.Pool != nil {
+		s.parallel, err = newAdaptive(s.opts.Adaptive, s.opts.Adaptive.Max)
+	}
+	if s.parallel != nil {
+		p := &limitedPool{pool: s.opts.Pool, adaptive: s.parallel}
+		p.tasks.New = func() any { return &limitedTask{pool: p} }
+		s.opts.Pool = p
+	}
+	return err
+}
+
+// limitedPool is a pool that is full when there is no place.
+type limitedPool struct {
+	*adaptive
+	pool  Executor
+	tasks sync.Pool // of *limitedTask
+}
+
+// TrySubmit is that of an Executor.
+func (p *limitedPool) TrySubmit(t Task) error {
+	if !p.try() {
+		return queue.ErrFull
+	}
+	return p.placed(t, p.pool.TrySubmit)
+}
+
+// Submit is that of an Executor.
+func (p *limitedPool) Submit(ctx context.Context, t Task) error {
+	if !p.enter(ctx.Done()) {
+		return ctx.Err()
+	}
+	return p.placed(t, func(t Task) error { return p.pool.Submit(ctx, t) })
+}
+
+// placed hands on t, for which a place was taken.
+func (p *limitedPool) placed(t Task, submit func(Task) error) error {
+	l := p.tasks.Get().(*limitedTask)
+	l.task, l.since, l.with = t, time.Now(), p.taken.Load()
+	taken := false
+	defer func() { // also when the pool panics or calls Goexit
+		if !taken {
+			l.end()
+		}
+	}()
+	err := submit(l)
+	taken = err == nil
+	return err
+}
+
+// limitedTask is a task that has a place; recycled.
+type limitedTask struct {
+	pool  *limitedPool
+	task  Task
+	since time.Time // it has the place, and waits for a worker
+	with  int64     // as many, itself included
+}
+
+// Run runs the task on a worker.
+func (l *limitedTask) Run() {
+	defer l.end()
+	if l.task.(interface{ run() bool }).run() {
+		l.pool.sample(l.since, l.with)
+	}
+}
+
+// end gives the place up and recycles l.
+func (l *limitedTask) end() {
+	p := l.pool
+	l.task = nil
+	p.tasks.Put(l)
+	p.leave()
 }

@@ -16,19 +16,9 @@ type job[Req, Resp any] struct {
 	server   *Server[Req, Resp]
 	envelope dispatcher.Envelope[Req, Resp]
 
-	// Options.Adaptive:
-	placed bool      // it has a place among those that the pool has
-	since  time.Time // then
-	with   int64     // as many, itself included
-
 	// Of a list of those that a worker handles (stuck.go).
 	next, prev *job[Req, Resp]
 	began      time.Time
-}
-
-// place gives j the place that was taken for it.
-func (j *job[Req, Resp]) place() {
-	j.placed, j.since, j.with = true, time.Now(), j.server.parallel.taken.Load()
 }
 
 // submit hands a message to the pool, without ever waiting for it: what the
@@ -59,13 +49,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 			s.counters.Add(cNotOffloaded, 1)
 		}
 	}()
-	room := !s.backlog.Owned()
-	if s.parallel != nil && room {
-		if room = s.parallel.try(); room {
-			j.place()
-		}
-	}
-	if room {
+	if !s.backlog.Owned() {
 		err := guard(func() error { return s.opts.Pool.TrySubmit(j) })
 		if err == nil {
 			taken = true
@@ -77,7 +61,6 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 			s.refused(e, s.poolError(err))
 			return
 		}
-		j.leave() // the place, while it waits in the backlog
 	}
 	switch s.backlog.PushOwned(&j) {
 	case ring.Owner:
@@ -137,14 +120,6 @@ func (j *job[Req, Resp]) feed() {
 		return
 	}
 	answered = false
-	if s.parallel != nil {
-		if !s.parallel.enter(s.token.Done()) {
-			answered = true
-			s.refused(&j.envelope, ErrServerClosed)
-			return
-		}
-		j.place()
-	}
 	err := guard(func() error { return s.opts.Pool.Submit(s.token, j) })
 	if taken = err == nil; !taken {
 		answered = true
@@ -153,7 +128,10 @@ func (j *job[Req, Resp]) feed() {
 }
 
 // Run handles the message on a worker of the pool.
-func (j *job[Req, Resp]) Run() {
+func (j *job[Req, Resp]) Run() { j.run() }
+
+// run reports whether the handler was called.
+func (j *job[Req, Resp]) run() (called bool) {
 	defer j.release()
 	j.began = time.Now()
 	j.server.working.add(j)
@@ -161,17 +139,7 @@ func (j *job[Req, Resp]) Run() {
 	if c := j.server.clock; c != nil {
 		defer c.offloaded(time.Now())
 	}
-	if called := j.server.handle(&j.envelope, false); called && j.placed {
-		j.server.parallel.sample(j.since, j.with)
-	}
-}
-
-// leave gives j's place up, if it has one.
-func (j *job[Req, Resp]) leave() {
-	if j.placed {
-		j.placed = false
-		j.server.parallel.leave()
-	}
+	return j.server.handle(&j.envelope, false)
 }
 
 // poolError is the outcome of a message that the pool refused for good.
@@ -185,7 +153,6 @@ func (s *Server[Req, Resp]) poolError(err error) error {
 // release recycles j. Nobody may touch it, or the server on its behalf, after.
 func (j *job[Req, Resp]) release() {
 	s := j.server
-	j.leave()
 	j.envelope = dispatcher.Envelope[Req, Resp]{}
 	s.jobs.Put(j)
 	s.offloading.Add(-1)

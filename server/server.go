@@ -147,7 +147,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	if s.offload != nil {
 		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
-		if s.parallel, err = newAdaptive(opts.Adaptive, opts.Adaptive.Max); err != nil {
+		if err = s.limitPool(); err != nil {
 			return nil, err
 		}
 		s.jobs.New = func() any { return &job[Req, Resp]{server: s} }

@@ -285,7 +285,7 @@ func TestClockAllocations(t *testing.T) {
 			t.Skip("ZenQ allocates when it likes")
 		}
 		m.opts.Pool = newPool(t, pool.Options{Workers: 1})
-		m.opts.Timing, m.opts.DropOldest = true, true
+		m.opts.Timing, m.opts.DropOldest, m.opts.Adaptive.Max = true, true, 8
 		m.opts.Shed = server.ShedOptions{Target: time.Hour}
 		_, d := start(t, offloading(echo), m.opts, dispatcher.Options{Timeout: time.Hour})
 		for name, f := range map[string]func(){
