@@ -42,6 +42,14 @@
 // it does not take at once goes to a backlog, and when that is full the
 // request fails with [ErrPoolFull].
 //
+// # Under overload
+//
+// All of this is off by default, and costs nothing then. Options.Shed drops
+// messages that have waited too long while the queue does not empty,
+// Options.DropOldest the oldest of a full queue; their senders are told at once,
+// with dispatcher.ErrShed. Options.Adaptive finds out how many handler calls to
+// run at once. [Stats] counts what became of each message, by its reason.
+//
 // # The end
 //
 // Shutdown refuses what is new, handles all that was accepted, calls the
