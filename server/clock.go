@@ -41,11 +41,8 @@ func newClock(o Options) *clock {
 // dispatcher.New.
 func (s *Server[Req, Resp]) WantsEnqueued() bool { return s.clock != nil }
 
-// overdue is dropped with a look at the clock; owner as in handle.
+// overdue is what dropped is not: it looks at the clock; owner as in handle.
 func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner bool) bool {
-	if s.dropped(e) {
-		return true
-	}
 	enqueued := e.Enqueued()
 	if enqueued.IsZero() {
 		return false // it is no dispatcher's

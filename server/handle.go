@@ -14,34 +14,43 @@ import (
 // the handler was called. If it calls Goexit, handle does not return, but the
 // message has its outcome.
 func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool) (called bool) {
-	if s.clock != nil {
-		if s.overdue(e, owner) {
-			return false
-		}
-	} else if s.dropped(e) {
+	if s.dropped(e) || s.clock != nil && s.overdue(e, owner) {
 		return false
 	}
 	if s.supervised != nil && s.supervised.broken() && s.rest(e) {
 		return false
 	}
-	chosen, returned := false, false
+	at := choosing
 	defer func() {
-		if !returned {
-			if v := recover(); !chosen {
-				s.refused(e, s.unwound(v)) // it was Offload that did not return
-			} else {
-				s.lost(e, s.unwound(v))
-			}
+		if at != returned {
+			s.broken(e, at, s.unwound(recover()))
 		}
 	}()
-	toPool := owner && s.toPool != nil && s.toPool(e.Message())
-	if chosen = true; toPool {
+	if owner && s.toPool != nil && s.toPool(e.Message()) {
+		at = chosen
 		s.submit(e)
 	} else {
+		at, called = chosen, true
 		s.call(e, owner)
 	}
-	returned = true
-	return !toPool
+	at = returned
+	return called
+}
+
+// How far handle has come.
+const (
+	choosing = iota // whether to offload
+	chosen
+	returned
+)
+
+// broken gives e its outcome after handle was left in the middle.
+func (s *Server[Req, Resp]) broken(e *dispatcher.Envelope[Req, Resp], at int, err error) {
+	if at == choosing {
+		s.refused(e, err) // it was Offload that did not return
+	} else {
+		s.lost(e, err)
+	}
 }
 
 // dropped answers a message that is not to be handled any more.
