@@ -38,7 +38,7 @@ func newWorker(d time.Duration) worker {
 	best := time.Hour
 	for try := 0; try < 50; try++ {
 		start := time.Now()
-		probe.do(1)
+		_ = probe.do(1)
 		best = min(best, time.Since(start))
 	}
 	return worker{max(1, int(float64(probe.steps)*float64(d)/float64(best)))}
