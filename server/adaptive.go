@@ -21,8 +21,9 @@ import (
 // of the goroutines that drain the queue do so; but a call that has begun, or a
 // message that was awaited, is not taken back. With a handler that offloads, how
 // many messages the pool has at a time, those that wait there included: the others
-// wait in the server's backlog, where Options.Shed sees their age in time. The
-// limits are in Stats. On anything else there is no effect.
+// wait in the server's backlog, where Options.Shed sees their age in time. So do
+// those that wait for others of their key (Keyer), whatever the limit. The limits
+// are in Stats. On anything else there is no effect.
 type AdaptiveOptions struct {
 	// Min is how few calls may run at once; so few must not slow each other
 	// down. From time to time the limit is at Min for a moment, for a new

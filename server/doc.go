@@ -42,6 +42,9 @@
 // it does not take at once goes to a backlog, and when that is full the
 // request fails with [ErrPoolFull].
 //
+// With a [Keyer], the messages of one key, of one user or account for example,
+// are handled one after the other there, and those of others beside them.
+//
 // # Under overload
 //
 // All of this is off by default, and costs nothing then. Options.Shed drops

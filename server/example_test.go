@@ -178,6 +178,50 @@ func ExampleOffload() {
 	// <nil>
 }
 
+// Deposits run on the pool: one after the other for each account, whose balance
+// therefore needs no lock, and beside those for other accounts.
+func ExampleKeyer() {
+	type Deposit struct {
+		Account string
+		Amount  int
+	}
+	workers, err := pool.New(pool.Options{Workers: 4})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	balances := map[string]*int{"alice": new(int), "bob": new(int)}
+	h := server.Funcs[Deposit, int]{
+		Command: func(_ context.Context, d Deposit) error {
+			*balances[d.Account] += d.Amount
+			return nil
+		},
+		Offload: func(Deposit) bool { return true },
+		Key:     func(d Deposit) (uint64, bool) { return server.HashKey(d.Account), true },
+	}
+	srv, err := server.New[Deposit, int](h, server.Options{Pool: workers})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(srv, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go srv.Run(context.Background())
+	ctx := context.Background()
+	for i := 1; i <= 100; i++ {
+		d.Send(ctx, Deposit{"alice", 1})
+		d.Send(ctx, Deposit{"bob", 2})
+	}
+	fmt.Println(srv.Shutdown(ctx), workers.Shutdown(ctx))
+	fmt.Println(*balances["alice"], *balances["bob"])
+	// Output:
+	// <nil> <nil>
+	// 100 200
+}
+
 // Middleware wraps the handling of requests.
 func ExampleUse() {
 	logged := func(next func(context.Context, string) (string, error)) func(context.Context, string) (string, error) {

@@ -5,3 +5,28 @@ func Idle[Req, Resp any](s *Server[Req, Resp]) bool { return s.role != nil && !s
 
 // Started reports whether s is past Start.
 func Started[Req, Resp any](s *Server[Req, Resp]) bool { return s.stage.Load() >= stageServing }
+
+// KeysInUse returns how many keys s remembers, and how many messages wait in the
+// backlog or for their key.
+func KeysInUse[Req, Resp any](s *Server[Req, Resp]) (keys, waiting int) {
+	k := s.keys
+	if k == nil {
+		return 0, 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, j := range k.heads {
+		for ; j != nil; j = j.chain {
+			keys++
+		}
+	}
+	return keys, k.backlogged
+}
+
+// Places returns how many of the places of Options.Adaptive offloaded messages have.
+func Places[Req, Resp any](s *Server[Req, Resp]) int64 {
+	if s.parallel == nil {
+		return 0
+	}
+	return s.parallel.taken.Load()
+}

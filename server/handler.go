@@ -50,11 +50,13 @@ type Stopper interface {
 }
 
 // Funcs is a Handler as a value. A nil Request or Command answers
-// ErrNoHandler; a nil Offload offloads nothing.
+// ErrNoHandler; a nil Offload offloads nothing; with a nil Key no message has one,
+// see Keyer.
 type Funcs[Req, Resp any] struct {
 	Request func(context.Context, Req) (Resp, error)
 	Command func(context.Context, Req) error
 	Offload func(Req) bool
+	Key     func(Req) (key uint64, ok bool)
 }
 
 // HandleRequest calls f.Request.
@@ -80,7 +82,7 @@ type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error
 
 // Use returns a handler that sends requests through mw, the first outermost,
 // before they reach h. Commands go to h directly. If h is an Offloader, a
-// Starter or a Stopper, a Server still treats it as one. A nil handler or
+// Keyer, a Starter or a Stopper, a Server still treats it as one. A nil handler or
 // middleware panics.
 func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
 	if arg.IsNil(h) {

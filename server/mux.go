@@ -36,6 +36,8 @@ type route struct {
 	request func(context.Context, any) (any, error)
 	command func(context.Context, any) error
 	offload bool
+	key     func(any) (uint64, bool)
+	keyed   reflect.Type // the type that key takes
 }
 
 // RouteOption is an option of RouteRequest and RouteCommand.
@@ -45,6 +47,20 @@ type RouteOption func(*route)
 // type: with a request and a command of one type, it holds for both if either
 // route has it.
 func Offload() RouteOption { return func(r *route) { r.offload = true } }
+
+// Key gives messages of the route's type a key, as Keyer says; it needs Offload
+// too. With a request and a command of one type, it holds for both, and there
+// can be one Key. The route's type must be T, or RouteRequest and RouteCommand
+// panic, as they do if f is nil.
+func Key[T any](f func(T) (key uint64, ok bool)) RouteOption {
+	if f == nil {
+		panic("server: Key: nil function")
+	}
+	return func(r *route) {
+		r.key = func(msg any) (uint64, bool) { return f(msg.(T)) }
+		r.keyed = reflect.TypeFor[T]()
+	}
+}
 
 // RouteRequest has f handle the requests of type Req. It panics if f is nil, if
 // Req is an interface type, or if m has a route for requests of this type.
@@ -95,6 +111,9 @@ func (m *Mux) add(typ reflect.Type, opts []RouteOption, set func(*route)) {
 	for _, o := range opts {
 		o(&r)
 	}
+	if r.key != nil && r.keyed != typ {
+		panic(fmt.Sprintf("server: Key of %v for a route of %v", r.keyed, typ))
+	}
 	routes[typ] = r
 	m.routes.Store(&routes)
 }
@@ -126,3 +145,11 @@ func (m *Mux) HandleCommand(ctx context.Context, cmd any) error {
 
 // Offload reports whether a route of msg's type was added with Offload.
 func (m *Mux) Offload(msg any) bool { return m.route(msg).offload }
+
+// Key returns msg's key by the Key of its route, if it has one.
+func (m *Mux) Key(msg any) (key uint64, ok bool) {
+	if r := m.route(msg); r.key != nil {
+		return r.key(msg)
+	}
+	return 0, false
+}

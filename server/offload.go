@@ -15,6 +15,7 @@ import (
 type job[Req, Resp any] struct {
 	server   *Server[Req, Resp]
 	envelope dispatcher.Envelope[Req, Resp]
+	turn[Req, Resp]
 
 	// Of a list of those that a worker handles (stuck.go).
 	next, prev *job[Req, Resp]
@@ -39,40 +40,126 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 	j.envelope = *e
 	s.pending.Add(1)
 	s.offloading.Add(1)
-	taken, refused := false, false // taken by the pool, or by the feeder
+	taken := false // by the pool, by the feeder, or by the job before it
+	refused := false
 	defer func() {
 		if taken {
 			return
 		}
-		j.release()
-		if !refused { // the pool called Goexit; handle gives the outcome
+		if !refused { // Key did not return, or the pool called Goexit; handle gives the outcome
 			s.counters.Add(cNotOffloaded, 1)
 		}
+		j.release()
 	}()
+	at := first
+	if s.key != nil {
+		if key, ok := s.key(e.Message()); ok {
+			at = s.keys.enter(j, key)
+		}
+	}
+	var err error
+	switch at {
+	case first:
+		err = s.forward(j)
+	case tooMany:
+		err = ErrPoolFull
+	}
+	if taken = err == nil; taken {
+		s.counters.Add(cOffloaded, 1)
+	} else {
+		refused = true
+		s.refused(e, err)
+	}
+}
+
+// forward hands j to the pool or to the backlog, and then j is not the caller's
+// any more. The error is the outcome for j, which still is.
+func (s *Server[Req, Resp]) forward(j *job[Req, Resp]) error {
+	reserved := j.reserved
 	if !s.backlog.Owned() {
-		err := guard(func() error { return s.opts.Pool.TrySubmit(j) })
+		var err error
+		if reserved {
+			err = s.submitReserved(j)
+		} else {
+			err = guard(func() error { return s.opts.Pool.TrySubmit(j) })
+		}
 		if err == nil {
-			taken = true
-			s.counters.Add(cOffloaded, 1)
-			return
+			return nil
 		}
 		if !errors.Is(err, queue.ErrFull) {
-			refused = true
-			s.refused(e, s.poolError(err))
-			return
+			return s.poolError(err)
 		}
+	}
+	if s.keys != nil && !reserved {
+		if !s.keys.reserve() {
+			return ErrPoolFull
+		}
+		j.reserved = true
 	}
 	switch s.backlog.PushOwned(&j) {
 	case ring.Owner:
 		s.pending.Add(1)
 		go s.feed()
-	case ring.Full:
-		refused = true
-		s.refused(e, ErrPoolFull)
-		return
+	case ring.Full: // never, if there are keys
+		return ErrPoolFull
 	}
-	taken = true
-	s.counters.Add(cOffloaded, 1)
+	return nil
+}
+
+// submitReserved hands j, which has a place in the backlog, to the pool, and gives
+// the place back if that took it.
+func (s *Server[Req, Resp]) submitReserved(j *job[Req, Resp]) (err error) {
+	j.reserved = false // who takes j does not know of it
+	taken := false
+	defer func() {
+		if taken {
+			s.keys.unreserve()
+		} else {
+			j.reserved = true // also when the pool calls Goexit
+		}
+	}()
+	err = guard(func() error { return s.opts.Pool.TrySubmit(j) })
+	taken = err == nil
+	return err
+}
+
+// advance sends j on its way, whose turn it is among the messages of its key, or,
+// if j cannot go, the next. It does not wait.
+func (s *Server[Req, Resp]) advance(j *job[Req, Resp]) {
+	answered, returned := false, false
+	defer func() {
+		if returned {
+			return
+		}
+		// A hook or the pool has ended this goroutine with Goexit. Another one goes
+		// on with the next.
+		defer func() {
+			if next := j.retire(); next != nil {
+				s.pending.Add(1)
+				go func() {
+					defer s.pending.Done()
+					s.advance(next)
+				}()
+			}
+		}()
+		if !answered {
+			s.refused(&j.envelope, ErrGoexit)
+		}
+	}()
+	for j != nil {
+		answered = false
+		err := ErrServerClosed
+		if !s.aborting.Load() {
+			err = s.forward(j)
+		}
+		if err == nil {
+			break
+		}
+		answered = true
+		s.refused(&j.envelope, err)
+		j = j.retire()
+	}
+	returned = true
 }
 
 // feed hands the backlog to the pool and waits where the owner does not.
@@ -90,6 +177,10 @@ func (s *Server[Req, Resp]) feed() {
 		switch st {
 		case ring.OK:
 			idle = 0
+			if s.keys != nil {
+				j.reserved = false
+				s.keys.unreserve()
+			}
 			j.feed()
 			continue
 		case ring.Empty:
@@ -150,11 +241,35 @@ func (s *Server[Req, Resp]) poolError(err error) error {
 	return fmt.Errorf("server: offload: %w", err)
 }
 
-// release recycles j. Nobody may touch it, or the server on its behalf, after.
+// release recycles j, and has the next of its key take its turn. Nobody may touch
+// j, or the server on its behalf, after.
 func (j *job[Req, Resp]) release() {
+	if !j.keyed {
+		j.retire()
+		return
+	}
 	s := j.server
+	s.pending.Add(1) // the next may have its outcome before advance returns
+	defer s.pending.Done()
+	if next := j.retire(); next != nil {
+		s.advance(next)
+	}
+}
+
+// retire recycles j and returns the next of its key, which is the caller's now;
+// nil: there is none.
+func (j *job[Req, Resp]) retire() (next *job[Req, Resp]) {
+	s := j.server
+	if j.keyed {
+		next = s.keys.leave(j)
+	}
+	if j.reserved {
+		s.keys.unreserve()
+	}
 	j.envelope = dispatcher.Envelope[Req, Resp]{}
+	j.turn = turn[Req, Resp]{}
 	s.jobs.Put(j)
 	s.offloading.Add(-1)
 	s.pending.Done()
+	return next
 }

@@ -41,6 +41,7 @@ type supervised[Req, Resp any] struct {
 type child[Req, Resp any] struct {
 	Handler[Req, Resp]
 	offload  func(Req) bool
+	key      func(Req) (uint64, bool)
 	cancel   context.CancelFunc // its token; nil: it is no Starter, or not started
 	broken   atomic.Bool
 	replaced chan struct{} // closed when there is another one

@@ -51,7 +51,9 @@ type Server[Req, Resp any] struct {
 	// Offloading (offload.go).
 	backlog *ring.Ring[*job[Req, Resp]] // nil: nothing is offloaded
 	jobs    sync.Pool
-	pending sync.WaitGroup // messages offloaded and not yet answered, and the feeder
+	key     func(Req) (uint64, bool) // of a message that is offloaded; nil: none has one
+	keys    *keys[Req, Resp]         // nil if key is (keys.go)
+	pending sync.WaitGroup           // messages offloaded and not yet answered, and the feeder
 
 	offloading atomic.Int64 // the first of these two, to be read
 
@@ -151,6 +153,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 			return nil, err
 		}
 		s.jobs.New = func() any { return &job[Req, Resp]{server: s} }
+		if s.key = keyer(h); s.key != nil {
+			s.keys = &keys[Req, Resp]{limit: capacity}
+		}
 	}
 	s.watch.init(opts, func() (uint64, int) {
 		if s.stage.Load() == stageNew {
@@ -253,12 +258,12 @@ type Stats struct {
 	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
 	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
 
-	NotOffloaded uint64 // messages not handled because Offload or the pool failed, or there is none
+	NotOffloaded uint64 // messages not handled because Offload, Key or the pool failed, or there is no pool
 
 	InFlight int // messages queued or offloaded; not those that an owner has taken, 16 at the most
 
 	Offloaded uint64 // messages handed to the pool or its backlog
-	Backlog   int    // of those, waiting for the pool
+	Backlog   int    // of those, waiting for the pool or for their key
 
 	Restarts uint64 // handlers of Supervise that took the place of one that failed
 
@@ -290,7 +295,9 @@ func (s *Server[Req, Resp]) Stats() Stats {
 	if s.supervised != nil {
 		st.Restarts = s.supervised.restarts.Load()
 	}
-	if s.backlog != nil {
+	if s.keys != nil {
+		st.Backlog = s.keys.len()
+	} else if s.backlog != nil {
 		st.Backlog = s.backlog.Len()
 	}
 	if s.role != nil {

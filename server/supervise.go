@@ -137,7 +137,7 @@ func (s *supervised[Req, Resp]) make() (*child[Req, Resp], error) {
 	if _, twice := base(h).(*supervised[Req, Resp]); twice {
 		return nil, errors.New("server: Supervise: build returned a supervised Handler")
 	}
-	return &child[Req, Resp]{Handler: h, offload: offloads(h), replaced: make(chan struct{})}, nil
+	return &child[Req, Resp]{Handler: h, offload: offloads(h), key: keyer(h), replaced: make(chan struct{})}, nil
 }
 
 var errUnattached = errors.New("server: a supervised handler that was not given to New, as it is or wrapped by Use")
@@ -191,6 +191,23 @@ func (s *supervised[Req, Resp]) Offload(req Req) (yes bool) {
 	yes = c.offload(req)
 	returned = true
 	return yes
+}
+
+// Key asks the handler that is there.
+func (s *supervised[Req, Resp]) Key(req Req) (key uint64, ok bool) {
+	c := s.child.Load()
+	if s.server == nil || c.key == nil {
+		return 0, false
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			s.failed(c, recover())
+		}
+	}()
+	key, ok = c.key(req)
+	returned = true
+	return key, ok
 }
 
 // Start starts the first handler.
