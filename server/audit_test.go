@@ -19,10 +19,10 @@ func audit[Req, Resp any](t testing.TB, s *server.Server[Req, Resp], ds ...*disp
 		t.Errorf("the server has not ended")
 	}
 	st := s.Stats()
-	if st.Queue.Len != 0 || st.Backlog != 0 || st.Queue.Popped != st.Queue.Pushed || !st.Queue.Closed {
+	if st.Queue.Len != 0 || st.Backlog != 0 || st.InFlight != 0 || st.Queue.Popped != st.Queue.Pushed || !st.Queue.Closed {
 		t.Errorf("something is left: %+v", st)
 	}
-	if st.Queue.Pushed != st.Requests+st.Commands+st.Expired+st.Refused+st.PoolFull {
+	if st.Queue.Pushed != accounted(st) {
 		t.Errorf("accepted messages and their outcomes do not add up: %+v", st)
 	}
 	if st.Failed+st.Panicked > st.Inline+st.Requests+st.Commands {
