@@ -51,11 +51,11 @@ func keyRound(t *testing.T, m mode, round int) {
 	h := server.Funcs[int, int]{
 		Request: func(_ context.Context, n int) (int, error) {
 			inside[n%keys]++
-			return misbehave(nil, n%13-4)
+			return misbehave(context.Background(), n%13-4)
 		},
 		Command: func(_ context.Context, n int) error {
 			inside[n%keys]++
-			_, err := misbehave(nil, n%13-4)
+			_, err := misbehave(context.Background(), n%13-4)
 			if err == nil {
 				outcomes[n].Add(1)
 			}
