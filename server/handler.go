@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
+	"github.com/sparkpipe/sparkpipe/internal/pad"
 )
 
 // Handler handles the messages of a Server. With Options.Concurrency 1, the
@@ -73,6 +74,23 @@ func (f Funcs[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) error {
 		return ErrNoHandler
 	}
 	return f.Command(ctx, cmd)
+}
+
+// apart gives Funcs, which are read for each message, cache lines of their own. As
+// a value in an interface they are a small object on the heap, and a sender that
+// writes to its neighbour made a command take 86 ns instead of 40.
+func apart[Req, Resp any](h Handler[Req, Resp]) Handler[Req, Resp] {
+	f, ok := h.(Funcs[Req, Resp])
+	if !ok {
+		return h
+	}
+	var own struct {
+		_ pad.Line
+		f Funcs[Req, Resp]
+		_ pad.Line
+	}
+	own.f = f
+	return &own.f
 }
 
 // Middleware wraps the handling of requests, to log, to measure, to check.

@@ -112,6 +112,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	if err != nil {
 		return nil, err
 	}
+	h = apart(h)
 	s := &Server[Req, Resp]{handler: h, toPool: offloads(h), done: make(chan struct{})}
 	s.offload = s.toPool
 	if s.supervised, _ = base(h).(*supervised[Req, Resp]); s.supervised != nil {
