@@ -157,9 +157,9 @@ func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e *Envelope[Req, Resp]
 	return err
 }
 
-// fill puts a message into an envelope that is zero but for its slot. Envelopes are as large as a cache
-// line, nearly, so they are filled where they are, and handed on by pointer as
-// far as that goes.
+// fill puts a message into an envelope that is zero but for its slot. Envelopes
+// are nearly as large as a cache line, so they are filled where they are, and
+// handed on by pointer as far as that goes.
 func (d *Dispatcher[Req, Resp]) fill(e *Envelope[Req, Resp], ctx context.Context, msg Req) {
 	e.ctx, e.msg = ctx, msg
 	if d.opts.Timing {

@@ -19,15 +19,9 @@ type Ring[T any] struct {
 	full, empty spin.Flow
 }
 
-const (
-	// pausing is the least capacity at which it pays to pause before going to
-	// sleep. A smaller ring is filled or drained in less than a pause.
-	pausing = 256
-	// roomLooks is how often a producer looks for room, each time after a
-	// pause, before it goes to sleep. A consumer looks once: it has emptied the
-	// ring, while there is room as soon as one value is popped.
-	roomLooks = 2
-)
+// pausing is the least capacity at which it pays to pause before going to sleep.
+// A smaller ring is filled or drained in less than a pause.
+const pausing = 256
 
 var (
 	_ Queue[int]       = (*Ring[int])(nil)
@@ -76,7 +70,7 @@ func (q *Ring[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 // pushSlow waits for room: awake for a moment if values flow, then asleep.
 func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) error {
 	if q.pauses(&q.full) {
-		for i := 0; i < roomLooks; i++ {
+		for i := 0; i < spin.RoomLooks; i++ {
 			spin.Pause()
 			if err := q.TryPush(v); err != ErrFull {
 				return err

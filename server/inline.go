@@ -18,9 +18,6 @@ const (
 	// roleLooks is how often a caller looks for the role of a busy server before
 	// it is queued, each after a pause.
 	roleLooks = 4
-	// roomLooks is how often a pusher looks for room in a full ring before it
-	// goes to sleep, each after a pause.
-	roomLooks = 2
 )
 
 // mayRun reports whether requests run on their callers at the moment.

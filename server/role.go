@@ -73,7 +73,7 @@ func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Env
 		return err
 	}
 	if popped, _, _ := r.ring.Progress(); r.full.Worth(popped) {
-		for i := 0; i < roomLooks; i++ {
+		for i := 0; i < spin.RoomLooks; i++ {
 			spin.Pause()
 			if err := r.tryPush(e); err != queue.ErrFull {
 				return err

@@ -43,6 +43,11 @@ type Flow struct{ last atomic.Uint64 }
 // makes the other wait.
 const Flowing = 8
 
+// RoomLooks is how often a producer looks for room in a full queue, each time
+// after a pause, before it goes to sleep. A consumer looks once: it has emptied
+// the queue, while there is room as soon as one value is popped.
+const RoomLooks = 2
+
 // Worth takes how many values have passed in all, and reports whether to pause.
 func (f *Flow) Worth(passed uint64) bool {
 	worth := passed-f.last.Load() >= Flowing
