@@ -101,9 +101,7 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	}
 	q := d.pending.Get().(*pending[Resp])
 	q.timeout = 0 // the clock is a.p's
-	e := Envelope[Req, Resp]{slot: q.slot, gen: q.slot.Arm()}
-	d.fill(&e, a.ctx, req)
-	if err := d.push(a.ctx, &e, a.p); err != nil {
+	if err := d.push(a.ctx, req, q.slot, q.slot.Arm(), a.p); err != nil {
 		q.slot.Disarm()
 		d.put(q)
 		d.release()

@@ -67,9 +67,7 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
 	s.gen = s.slot.Arm()
-	e := Envelope[Req, Resp]{slot: &s.slot, gen: s.gen}
-	d.fill(&e, ctx, req)
-	if err := d.push(ctx, &e, p); err != nil {
+	if err := d.push(ctx, req, &s.slot, s.gen, p); err != nil {
 		d.release()
 		return nil, d.refused(err)
 	}

@@ -22,9 +22,7 @@ func (d *Dispatcher[Req, Resp]) Send(ctx context.Context, cmd Req) error {
 		err = d.admit(ctx, nil)
 	}
 	if err == nil {
-		var e Envelope[Req, Resp]
-		d.fill(&e, ctx, cmd)
-		err = d.push(ctx, &e, nil)
+		err = d.push(ctx, cmd, nil, 0, nil)
 	}
 	return d.sent(err)
 }
@@ -35,9 +33,7 @@ func (d *Dispatcher[Req, Resp]) TrySend(cmd Req) error {
 	if d.limiter != nil && !d.limiter.Allow() {
 		return d.refused(ErrRateLimited)
 	}
-	var e Envelope[Req, Resp]
-	d.fill(&e, context.Background(), cmd)
-	return d.sent(accepted(d.to.TryPush(e)))
+	return d.sent(accepted(d.to.TryPush(Envelope[Req, Resp]{ctx: context.Background(), msg: cmd, at: d.stamp()})))
 }
 
 func (d *Dispatcher[Req, Resp]) sent(err error) error {
@@ -80,9 +76,7 @@ func (d *Dispatcher[Req, Resp]) sendChunk(ctx context.Context, cmds []Req, b *ba
 					return i, err
 				}
 			}
-			var e Envelope[Req, Resp]
-			d.fill(&e, ctx, cmd)
-			if err := d.push(ctx, &e, nil); err != nil {
+			if err := d.push(ctx, cmd, nil, 0, nil); err != nil {
 				return i, err
 			}
 		}
@@ -90,7 +84,8 @@ func (d *Dispatcher[Req, Resp]) sendChunk(ctx context.Context, cmds []Req, b *ba
 	}
 	envelopes := b.envelopes[:len(cmds)]
 	for i := range cmds {
-		d.fill(&envelopes[i], ctx, cmds[i])
+		e := &envelopes[i] // zero
+		e.ctx, e.msg, e.at = ctx, cmds[i], d.stamp()
 	}
 	defer clear(envelopes) // what was sent is not kept alive
 	n, err := d.to.PushBatch(ctx, envelopes)

@@ -130,17 +130,24 @@ func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
 	d.pending.Put(p)
 }
 
-// push queues *e as Overflow says. p is the request's; nil for a command.
-func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e *Envelope[Req, Resp], p *pending[Resp]) error {
-	err := accepted(d.to.TryPush(*e))
+// push queues a message as Overflow says. A request has a slot, which was armed,
+// and p; a command has neither.
+//
+// The envelope is made where it is handed on, so that its words stay in registers.
+// Filled in memory and then copied, its words would be read sooner than the
+// processor can put them together: 5 ns of a command.
+func (d *Dispatcher[Req, Resp]) push(ctx context.Context, msg Req, slot *reply.Slot[Resp], gen uint64, p *pending[Resp]) error {
+	at := d.stamp()
+	err := accepted(d.to.TryPush(Envelope[Req, Resp]{ctx: ctx, msg: msg, slot: slot, gen: gen, at: at}))
 	if err == nil || d.opts.Overflow == Reject || !errors.Is(err, ErrQueueFull) {
 		return err
 	}
+	e := Envelope[Req, Resp]{ctx: ctx, msg: msg, slot: slot, gen: gen, at: at}
 	switch {
 	case p == nil || p.timeout == 0:
-		return accepted(d.to.Push(ctx, *e))
+		return accepted(d.to.Push(ctx, e))
 	case d.timed != nil:
-		if err = accepted(d.timed.PushTimed(ctx, *e, p.clock())); err == context.DeadlineExceeded && ctx.Err() != err {
+		if err = accepted(d.timed.PushTimed(ctx, e, p.clock())); err == context.DeadlineExceeded && ctx.Err() != err {
 			p.expired = true
 			return ErrTimeout
 		}
@@ -151,20 +158,18 @@ func (d *Dispatcher[Req, Resp]) push(ctx context.Context, e *Envelope[Req, Resp]
 	p.clock()
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	if err = accepted(d.to.Push(limited, *e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
+	if err = accepted(d.to.Push(limited, e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return ErrTimeout
 	}
 	return err
 }
 
-// fill puts a message into an envelope that is zero but for its slot. Envelopes
-// are nearly as large as a cache line, so they are filled where they are, and
-// handed on by pointer as far as that goes.
-func (d *Dispatcher[Req, Resp]) fill(e *Envelope[Req, Resp], ctx context.Context, msg Req) {
-	e.ctx, e.msg = ctx, msg
+// stamp is Envelope.at of a message that is ready now.
+func (d *Dispatcher[Req, Resp]) stamp() time.Duration {
 	if d.opts.Timing {
-		e.at = time.Since(epoch)
+		return time.Since(epoch)
 	}
+	return 0
 }
 
 // refused counts err, if it is one of the reasons why a message was not

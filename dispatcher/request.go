@@ -61,9 +61,7 @@ func (d *Dispatcher[Req, Resp]) request(ctx context.Context, req Req, p *pending
 // enqueue arms p's slot and queues the request. After an error nobody has the
 // slot.
 func (d *Dispatcher[Req, Resp]) enqueue(ctx context.Context, req Req, p *pending[Resp]) error {
-	e := Envelope[Req, Resp]{slot: p.slot, gen: p.slot.Arm()}
-	d.fill(&e, ctx, req)
-	if err := d.push(ctx, &e, p); err != nil {
+	if err := d.push(ctx, req, p.slot, p.slot.Arm(), p); err != nil {
 		p.slot.Disarm()
 		return err
 	}
