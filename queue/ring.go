@@ -19,8 +19,8 @@ type Ring[T any] struct {
 	full, empty spin.Flow
 }
 
-// pausing is the least capacity at which it pays to pause before going to sleep.
-// A smaller ring is filled or drained in less than a pause.
+// pausing is the least capacity at which it pays to pause in the middle of batches:
+// a smaller ring holds a few of them only.
 const pausing = 256
 
 var (
@@ -41,8 +41,12 @@ func NewRing[T any](opts Options) (*Ring[T], error) {
 }
 
 // TryPush queues v without blocking: nil, ErrFull or ErrClosed.
-func (q *Ring[T]) TryPush(v T) error {
-	switch q.ring.TryPush(v) {
+func (q *Ring[T]) TryPush(v T) error { return q.push(&v) }
+
+// push is TryPush. Values are handed on by pointer, since one of 64 bytes takes
+// 2 ns for each copy.
+func (q *Ring[T]) push(v *T) error {
+	switch q.ring.PushFrom(v) {
 	case ring.OK:
 		q.waits.items.Wake()
 		return nil
@@ -53,7 +57,15 @@ func (q *Ring[T]) TryPush(v T) error {
 }
 
 // Push queues v and blocks while the ring is full, until ctx ends.
-func (q *Ring[T]) Push(ctx context.Context, v T) error { return q.PushTimed(ctx, v, nil) }
+func (q *Ring[T]) Push(ctx context.Context, v T) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if err := q.push(&v); err != ErrFull {
+		return err
+	}
+	return q.pushSlow(ctx, v, nil)
+}
 
 // PushTimed is Push that also ends, with context.DeadlineExceeded, when expired
 // delivers.
@@ -61,31 +73,27 @@ func (q *Ring[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 	if err := ended(ctx); err != nil {
 		return err
 	}
-	if err := q.TryPush(v); err != ErrFull {
+	if err := q.push(&v); err != ErrFull {
 		return err
 	}
 	return q.pushSlow(ctx, v, expired)
 }
 
 // pushSlow waits for room: awake for a moment if values flow, then asleep.
-func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) error {
-	if q.pauses(&q.full) {
-		for i := 0; i < spin.RoomLooks; i++ {
-			spin.Pause()
-			if err := q.TryPush(v); err != ErrFull {
-				return err
-			}
-		}
+func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) (err error) {
+	try := func() bool {
+		err = q.TryPush(v)
+		return err != ErrFull
+	}
+	if q.full.Room(q.popped(), q.Cap(), try) {
+		return err
 	}
 	return pushSlow[T](q, &q.waits, ctx, v, expired)
 }
 
-func (q *Ring[T]) pauses(f *spin.Flow) bool {
-	if q.Cap() < pausing {
-		return false
-	}
+func (q *Ring[T]) popped() uint64 {
 	popped, _, _ := q.ring.Progress()
-	return f.Worth(popped)
+	return popped
 }
 
 // PushBatch queues the values of vs in their order and blocks while the ring
@@ -113,7 +121,13 @@ func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 			}
 			continue
 		}
-		if err := q.pushSlow(ctx, vs[done], nil); err != nil {
+		var err error
+		if q.Cap() < pausing {
+			err = pushSlow[T](q, &q.waits, ctx, vs[done], nil)
+		} else {
+			err = q.pushSlow(ctx, vs[done], nil)
+		}
+		if err != nil {
 			return done, err
 		}
 		done++
@@ -121,43 +135,62 @@ func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 }
 
 // TryPop takes the oldest value without sleeping.
-func (q *Ring[T]) TryPop() (T, bool) {
-	v, s := q.pop()
+func (q *Ring[T]) TryPop() (v T, ok bool) {
+	s := q.popInto(&v)
 	return v, s == ring.OK
 }
 
 // pop is TryPop that tells empty from closed.
-func (q *Ring[T]) pop() (T, ring.Status) {
+func (q *Ring[T]) pop() (v T, s ring.Status) {
+	s = q.popInto(&v)
+	return v, s
+}
+
+func (q *Ring[T]) popInto(v *T) ring.Status {
 	for i := 0; ; i++ {
-		v, s := q.ring.TryPop()
+		s := q.ring.PopInto(v)
 		if s == ring.OK {
 			q.waits.space.Wake()
 		}
 		if s != ring.Busy {
-			return v, s
+			return s
 		}
 		atomic.Relax(i)
 	}
 }
 
 // Pop takes the oldest value and blocks while there is none, until ctx ends.
-func (q *Ring[T]) Pop(ctx context.Context) (T, error) { return q.PopTimed(ctx, nil) }
+func (q *Ring[T]) Pop(ctx context.Context) (v T, err error) {
+	if err := ended(ctx); err != nil {
+		return v, err
+	}
+	if s := q.popInto(&v); s != ring.Empty {
+		return v, popError(s)
+	}
+	return q.popSlow(ctx, nil)
+}
 
 // PopTimed is Pop that also ends, with context.DeadlineExceeded, when expired
 // delivers.
-func (q *Ring[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (T, error) {
+func (q *Ring[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, err error) {
 	if err := ended(ctx); err != nil {
-		var zero T
-		return zero, err
+		return v, err
 	}
-	if v, s := q.pop(); s != ring.Empty {
+	if s := q.popInto(&v); s != ring.Empty {
 		return v, popError(s)
 	}
-	if q.pauses(&q.empty) {
-		spin.Pause()
-		if v, s := q.pop(); s != ring.Empty {
-			return v, popError(s)
-		}
+	return q.popSlow(ctx, expired)
+}
+
+// popSlow waits for a value: awake for a moment if values flow, then asleep.
+func (q *Ring[T]) popSlow(ctx context.Context, expired <-chan time.Time) (v T, err error) {
+	var s ring.Status
+	try := func() bool {
+		v, s = q.pop()
+		return s != ring.Empty
+	}
+	if q.empty.Items(q.popped(), q.Cap(), try) {
+		return v, popError(s)
 	}
 	return popSlow[T](q, &q.waits, ctx, expired)
 }
@@ -169,9 +202,8 @@ func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 		return 0, err
 	}
 	n, s := q.popBatch(dst)
-	if s == ring.Empty && q.pauses(&q.empty) {
-		spin.Pause()
-		n, s = q.popBatch(dst)
+	if s == ring.Empty && q.Cap() >= pausing {
+		n, s = q.pauseBatch(dst)
 	}
 	if s != ring.Empty {
 		return n, popError(s)
@@ -187,6 +219,16 @@ func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 		q.waits.space.Wake()
 	}
 	return 1 + n, nil
+}
+
+// pauseBatch is popBatch after a moment, if values flow.
+func (q *Ring[T]) pauseBatch(dst []T) (n int, s ring.Status) {
+	s = ring.Empty
+	q.empty.Items(q.popped(), q.Cap(), func() bool {
+		n, s = q.popBatch(dst)
+		return s != ring.Empty
+	})
+	return n, s
 }
 
 func (q *Ring[T]) popBatch(dst []T) (int, ring.Status) {

@@ -72,18 +72,13 @@ func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Env
 	if err := r.tryPush(e); err != queue.ErrFull {
 		return err
 	}
-	if popped, _, _ := r.ring.Progress(); r.full.Worth(popped) {
-		for i := 0; i < spin.RoomLooks; i++ {
-			spin.Pause()
-			if err := r.tryPush(e); err != queue.ErrFull {
-				return err
-			}
-		}
-	}
 	var err error
 	try := func() bool {
 		err = r.tryPush(e)
 		return err != queue.ErrFull
+	}
+	if popped, _, _ := r.ring.Progress(); r.full.Room(popped, r.ring.Cap(), try) {
+		return err
 	}
 	if reason := r.space.Until(try, r.ring.HasRoom, ctx.Done(), nil, expired); reason != park.Woken {
 		return reason.Err(ctx)

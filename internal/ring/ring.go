@@ -167,6 +167,9 @@ func (r *Ring[T]) cell(p uint64) *cell[T] { return &r.cells[(p/step)&r.mask] }
 // middle of freeing the cell.
 func (r *Ring[T]) TryPush(v T) Status { return r.push(&v, 0) }
 
+// PushFrom is TryPush of *v.
+func (r *Ring[T]) PushFrom(v *T) Status { return r.push(v, 0) }
+
 // push copies *v; the values of a server's ring are as large as a cache line,
 // and each copy on the way counts.
 func (r *Ring[T]) push(v *T, role uint64) Status {

@@ -17,9 +17,10 @@ import (
 const steps = 3000
 
 // Pause keeps the processor for about 3 microseconds without touching memory.
-//
+func Pause() { pause(steps) }
+
 //go:noinline
-func Pause() {
+func pause(steps int) {
 	x := uint64(1)
 	for i := 0; i < steps; i++ {
 		x *= 0x9E3779B97F4A7C15
@@ -33,23 +34,55 @@ func Pause() {
 // takes a lock of the scheduler, so it is not for hot paths.
 func Parallel() bool { return runtime.GOMAXPROCS(0) > 1 }
 
-// Flow tells a goroutine that finds a queue empty, or full, whether the other
-// side is at work, so that a pause is likely to end the need to sleep. The zero
-// value is ready.
-type Flow struct{ last atomic.Uint64 }
-
 // Flowing is how many values must have passed since the last time for a pause
 // to be worth it. With fewer, the two sides take turns, and whoever pauses only
 // makes the other wait.
 const Flowing = 8
 
-// RoomLooks is how often a producer looks for room in a full queue, each time
-// after a pause, before it goes to sleep. A consumer looks once: it has emptied
-// the queue, while there is room as soon as one value is popped.
-const RoomLooks = 2
+// Flow is for the goroutines that find a queue empty, or full: while values flow,
+// the other side is at work, and it is likely that a pause ends the need to sleep.
+// Each side has its own. The zero value is ready.
+type Flow struct{ last atomic.Uint64 }
 
-// Worth takes how many values have passed in all, and reports whether to pause.
-func (f *Flow) Worth(passed uint64) bool {
+// Small is the capacity below which there is no pause: so few values pass in less
+// time than it takes to see that they did.
+const Small = 32
+
+// perValue is how many steps a pause has for each value that the queue can hold,
+// which is some 25 nanoseconds. In a pause that is much longer a small queue would
+// be filled, or drained, and stand still.
+const perValue = 24
+
+// Items pauses for a consumer that found the queue empty, if values flow, and then
+// calls try, until that returns true; it reports whether it did. All pauses
+// together last as long as Pause. passed is how many values have passed in all.
+func (f *Flow) Items(passed uint64, capacity int, try func() bool) bool {
+	return f.until(passed, capacity, 1, try)
+}
+
+// Room is Items for a producer that found the queue full, who pauses twice as long:
+// a consumer has emptied the queue, while there is room as soon as one value is
+// popped.
+func (f *Flow) Room(passed uint64, capacity int, try func() bool) bool {
+	return f.until(passed, capacity, 2, try)
+}
+
+func (f *Flow) until(passed uint64, capacity, pauses int, try func() bool) bool {
+	if capacity < Small || !f.worth(passed) {
+		return false
+	}
+	each := min(steps, perValue*capacity)
+	for left := pauses * steps; left > 0; left -= each {
+		pause(each)
+		if try() {
+			return true
+		}
+	}
+	return false
+}
+
+// worth takes how many values have passed in all, and reports whether to pause.
+func (f *Flow) worth(passed uint64) bool {
 	worth := passed-f.last.Load() >= Flowing
 	f.last.Store(passed)
 	return worth && Parallel()
