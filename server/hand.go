@@ -10,7 +10,7 @@ import (
 // handful is how many messages the draining goroutine pops at once if calls are
 // quick. Each cache line has to come from another core: those of a batch come at
 // the same time.
-const handful = 16
+const handful = 32
 
 // hand is what the server's goroutine has popped and not handled yet. It belongs
 // to whoever has the role, so if a handler ends the goroutine, the next one goes
@@ -30,7 +30,7 @@ type hand[Req, Resp any] struct {
 }
 
 // timeEvery is how many batches share one that is timed while the hand is not at
-// its largest. Batches of half a hand are timed in any case.
+// its largest. Batches of a quarter of a hand are timed in any case.
 const timeEvery = 16
 
 // pop returns the oldest message, which is there until the next pop.
@@ -61,7 +61,7 @@ func (r *roleEngine[Req, Resp]) refill() ring.Status {
 	r.space.Wake()
 	h.n = n
 	h.refills++
-	if n >= handful/2 || h.size < handful && h.refills%timeEvery == 0 {
+	if n >= handful/4 || h.size < handful && h.refills%timeEvery == 0 {
 		h.timed, h.start = true, time.Now()
 	}
 	return ring.OK
