@@ -1,0 +1,96 @@
+package server
+
+import "github.com/sparkpipe/sparkpipe/queue"
+
+// The counters of Stats.
+const (
+	cRequests = iota // on workers and over a backend other than the ring
+	cCommands
+	cFailed
+	cPanicked
+	cExpired
+	cRefused
+	cOffloaded
+	cPoolFull
+	cShed
+	cEvicted
+	cNotOffloaded
+)
+
+// Stats is what a server counted. Fields are read one after the other while it
+// works, and Inline, Requests and Commands may then be up to 64 behind.
+//
+// At rest all accepted messages are accounted for: Queue.Pushed, which is each
+// request that was not on its caller's goroutine and each command, is the sum of
+// Requests, Commands, Expired, Refused, NotOffloaded, PoolFull, Shed and Evicted.
+// What was not accepted, and why, is in dispatcher.Stats.
+type Stats struct {
+	Inline   uint64 // requests handled on their callers' goroutines
+	Requests uint64 // requests handled from the queue, offloaded ones included
+	Commands uint64 // commands handled, offloaded ones included
+
+	Failed   uint64 // of all these, handler calls that returned an error
+	Panicked uint64 // of all these, handler calls that panicked or called Goexit
+
+	Expired  uint64 // requests not handled because their caller had gone
+	Refused  uint64 // messages not handled because of Close
+	PoolFull uint64 // messages not handled because pool and backlog were full
+	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
+	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
+
+	NotOffloaded uint64 // messages not handled because Offload, Key or the pool failed, or there is no pool
+
+	InFlight int // messages queued or offloaded; not those that an owner has taken, 16 at the most
+
+	Offloaded uint64 // messages handed to the pool or its backlog
+	Backlog   int    // of those, waiting for the pool or for their key
+
+	Restarts uint64 // handlers of Supervise that took the place of one that failed
+
+	Limit        int // Options.Adaptive: how many goroutines may drain the queue now
+	OffloadLimit int // and how many messages the pool may have; 0: no limit
+
+	Queue queue.Stats // the queue of messages
+	Fast  bool        // CallerRunsAuto: the handler has proved fast
+
+	Timing *Timing // with Options.Timing; otherwise nil
+}
+
+// Stats returns the server's counters.
+func (s *Server[Req, Resp]) Stats() Stats {
+	st := Stats{
+		Requests: s.counters.Load(cRequests),
+		Commands: s.counters.Load(cCommands),
+		Failed:   s.counters.Load(cFailed),
+		Panicked: s.counters.Load(cPanicked),
+		Expired:  s.counters.Load(cExpired),
+		Refused:  s.counters.Load(cRefused),
+		PoolFull: s.counters.Load(cPoolFull),
+		Shed:     s.counters.Load(cShed),
+		Evicted:  s.counters.Load(cEvicted),
+
+		NotOffloaded: s.counters.Load(cNotOffloaded),
+		Offloaded:    s.counters.Load(cOffloaded),
+	}
+	if s.supervised != nil {
+		st.Restarts = s.supervised.restarts.Load()
+	}
+	if s.keys != nil {
+		st.Backlog = s.keys.len()
+	} else if s.backlog != nil {
+		st.Backlog = s.backlog.Len()
+	}
+	if s.role != nil {
+		inline, requests, commands := s.role.counts()
+		st.Inline = inline
+		st.Requests += requests
+		st.Commands += commands
+		st.Queue, st.Fast = s.role.stats(), s.role.pace.fast.Load()
+	} else {
+		st.Queue = s.loops.Stats()
+	}
+	st.Limit, st.OffloadLimit = s.adaptive.now(), s.parallel.now()
+	st.InFlight = st.Queue.Len + int(s.offloading.Load())
+	st.Timing = s.timing(st.Queue.Cap)
+	return st
+}
