@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,6 +27,14 @@ type Inline[Req, Resp any] interface {
 // New asks once. *server.Server has it, and wants it if its options need the age
 // of messages.
 type Stamped interface{ WantsEnqueued() bool }
+
+// Lanes is what a queue.Pusher may have besides: lanes, of which Options.Lane
+// chooses one. *server.Server has it.
+type Lanes[Req, Resp any] interface {
+	// Lane returns lane i, counted from 0, or an error that says how many there
+	// are. What it returns may be Inline, Stamped and a queue.TimedPusher too.
+	Lane(i int) (queue.Pusher[Envelope[Req, Resp]], error)
+}
 
 // Dispatcher sends messages to one server or queue. It keeps no goroutine and
 // needs no closing. Use New. All methods may be called from many goroutines at
@@ -71,6 +80,12 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	if opts.Lane > 0 {
+		var err error
+		if to, err = lane(to, opts.Lane); err != nil {
+			return nil, fmt.Errorf("dispatcher: Options.Lane: %w", err)
+		}
+	}
 	d := &Dispatcher[Req, Resp]{to: to, opts: opts}
 	if opts.Limiter != nil {
 		d.limiter = opts.Limiter
@@ -91,6 +106,19 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	d.timers.New = func() any { return new(park.Timer) }
 	d.batches.New = func() any { return new(batch[Req, Resp]) }
 	return d, nil
+}
+
+// lane returns lane i of to.
+func lane[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], i int) (queue.Pusher[Envelope[Req, Resp]], error) {
+	lanes, ok := to.(Lanes[Req, Resp])
+	if !ok {
+		return nil, fmt.Errorf("%d, and a %T has no lanes", i, to)
+	}
+	to, err := lanes.Lane(i)
+	if err == nil && arg.IsNil(to) {
+		err = fmt.Errorf("%d is nil", i)
+	}
+	return to, err
 }
 
 // pending is a request that waits for its reply: the slot, and the timer of

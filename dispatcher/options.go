@@ -64,6 +64,12 @@ type Options struct {
 	// it is late.
 	Timeout time.Duration
 
+	// Lane is which lane of a server, of its Options.Lanes, this dispatcher sends
+	// on. 0 is the most urgent one, so that a server's lanes change nothing for
+	// dispatchers that do not choose: who can wait takes a higher number. Negative,
+	// or a lane that the target does not have, is an error. See Lanes.
+	Lane int
+
 	// Timing stamps each message that goes through the queue when it is sent,
 	// for Envelope.Enqueued. It costs a clock read, some 40 ns. A server that
 	// needs it turns it on by itself.
@@ -83,6 +89,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("dispatcher: Options.MaxInFlight: %d is negative", o.MaxInFlight)
 	case o.Overflow > Reject:
 		return fmt.Errorf("dispatcher: Options.Overflow: unknown value %d", o.Overflow)
+	case o.Lane < 0:
+		return fmt.Errorf("dispatcher: Options.Lane: %d is negative", o.Lane)
 	case o.Timeout < 0:
 		return fmt.Errorf("dispatcher: Options.Timeout: %v is negative", o.Timeout)
 	}

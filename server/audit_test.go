@@ -25,6 +25,9 @@ func audit[Req, Resp any](t testing.TB, s *server.Server[Req, Resp], ds ...*disp
 	if st.Queue.Pushed != accounted(st) {
 		t.Errorf("accepted messages and their outcomes do not add up: %+v", st)
 	}
+	if err := addUp(st); err != nil {
+		t.Error(err)
+	}
 	if st.Failed+st.Panicked > st.Inline+st.Requests+st.Commands {
 		t.Errorf("more calls failed than there were: %+v", st)
 	}

@@ -17,12 +17,12 @@ type clock struct {
 
 	// Options.Timing.
 	timing  bool
-	waits   hist.Histogram // in the queue
-	calls   hist.Histogram // of the handler, offloaded ones included
-	away    atomic.Int64   // nanoseconds that offloaded messages took
-	longest atomic.Int64   // the queue was, when a message had its turn
-	began   time.Time      // written before the server's goroutine is there, under Server.mu
-	ended   time.Time      // written before done is closed
+	waits   []hist.Histogram // in the queue, by lane
+	calls   hist.Histogram   // of the handler, offloaded ones included
+	away    atomic.Int64     // nanoseconds that offloaded messages took
+	longest atomic.Int64     // the queue was, when a message had its turn
+	began   time.Time        // written before the server's goroutine is there, under Server.mu
+	ended   time.Time        // written before done is closed
 }
 
 // newClock returns nil if nobody wants to know the time.
@@ -30,9 +30,10 @@ func newClock(o Options) *clock {
 	if o.Shed.Target == 0 && !o.Timing {
 		return nil
 	}
-	c := &clock{timing: o.Timing}
+	c := &clock{timing: o.Timing, waits: make([]hist.Histogram, o.Lanes)}
 	if o.Shed.Target > 0 {
-		c.queue, c.pool, c.codel = newShedder(o.Shed), newShedder(o.Shed), o.Shed.Law == ShedCoDel
+		// The pool has one line for all lanes.
+		c.queue, c.pool, c.codel = newShedder(o.Shed, o.Lanes), newShedder(o.Shed, 1), o.Shed.Law == ShedCoDel
 	}
 	return c
 }
@@ -47,12 +48,15 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 	if enqueued.IsZero() {
 		return false // it is no dispatcher's
 	}
-	c, now, left := s.clock, time.Now(), 0
+	c, now, left, lane := s.clock, time.Now(), 0, 0
+	if owner && s.lanes != nil {
+		lane = s.lanes.at
+	}
 	if owner && (c.timing || c.codel) {
 		_, left = s.progress()
 	}
 	if owner && c.timing {
-		c.waits.Record(now.Sub(enqueued))
+		c.waits[lane].Record(now.Sub(enqueued))
 		c.saw(int64(left) + 1) // with the one that has just left
 	}
 	if c.queue == nil {
@@ -69,11 +73,16 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 	law := c.queue
 	if !owner {
 		law, left = c.pool, int(s.offloading.Load())-1
+	} else if c.codel && s.lanes != nil {
+		_, left, _ = s.lanes.set.Progress(lane)
 	}
-	if !law.turn(now, enqueued, deadline, left) {
+	if !law.turn(lane, now, enqueued, deadline, left) {
 		return false
 	}
 	s.counters.Add(cShed, 1)
+	if owner && s.lanes != nil {
+		s.lanes.counters.Add(shedOf(lane), 1)
+	}
 	s.lost(e, dispatcher.ErrShed)
 	return true
 }

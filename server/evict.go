@@ -43,7 +43,7 @@ func (v *eviction) end() {
 // insert queues e in the ring, which was full.
 func (r *roleEngine[Req, Resp]) insert(e *dispatcher.Envelope[Req, Resp]) error {
 	for i := 0; ; i++ {
-		r.server.evict(i, r.ring.PopFull)
+		r.server.evict(i, 0, r.ring.PopFull)
 		switch r.ring.PushOwned(e) {
 		case ring.Owner:
 			r.wake.Give()
@@ -63,7 +63,7 @@ func (s *Server[Req, Resp]) insert(e *dispatcher.Envelope[Req, Resp]) error {
 		if err := s.loops.TryPush(*e); err != queue.ErrFull {
 			return s.pushed(err)
 		}
-		s.evict(i, s.loops.TryPop)
+		s.evict(i, 0, s.loops.TryPop)
 	}
 }
 
@@ -76,9 +76,10 @@ func (s *Server[Req, Resp]) insertAll(es []dispatcher.Envelope[Req, Resp]) (int,
 	return len(es), nil
 }
 
-// evict takes the oldest message out of the full queue. If pop has none, for the
-// i-th time in a row, somebody else is about to take it, or to hand it over.
-func (s *Server[Req, Resp]) evict(i int, pop func() (dispatcher.Envelope[Req, Resp], bool)) {
+// evict takes the oldest message out of the full queue, or of a full lane. If pop
+// has none, for the i-th time in a row, somebody else is about to take it, or to
+// hand it over.
+func (s *Server[Req, Resp]) evict(i, lane int, pop func() (dispatcher.Envelope[Req, Resp], bool)) {
 	s.eviction.enter()
 	defer s.eviction.leave() // also if the hook calls Goexit
 	e, ok := pop()
@@ -91,5 +92,8 @@ func (s *Server[Req, Resp]) evict(i int, pop func() (dispatcher.Envelope[Req, Re
 		return
 	}
 	s.counters.Add(cEvicted, 1)
+	if s.lanes != nil {
+		s.lanes.counters.Add(evictedOf(lane), 1)
+	}
 	s.lost(&e, dispatcher.ErrShed)
 }

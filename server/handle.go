@@ -88,10 +88,10 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 	s.count(e, owner)
 	var resp Resp
 	var err error
-	if r := s.role; owner && r != nil && r.mode != CallerRunsNever && r.tally.due() {
+	if o := s.owning; owner && o != nil && o.mode != CallerRunsNever && o.tally.due() {
 		start := time.Now()
 		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
-		r.tally.skip = r.pace.note(time.Since(start))
+		o.tally.skip = o.pace.note(time.Since(start))
 	} else {
 		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
 	}
@@ -104,8 +104,8 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 // count counts a message that is about to be handled.
 func (s *Server[Req, Resp]) count(e *dispatcher.Envelope[Req, Resp], owner bool) {
 	switch {
-	case owner && s.role != nil:
-		s.role.tally.count(e.IsRequest())
+	case owner && s.owning != nil:
+		s.owning.tally.count(e.IsRequest())
 	case e.IsRequest():
 		s.counters.Add(cRequests, 1)
 	default:

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
-	"github.com/sparkpipe/sparkpipe/internal/spin"
 )
 
 // The caller's side of the role: requests that run on the goroutines that send
@@ -20,23 +19,18 @@ const (
 	roleLooks = 4
 )
 
-// mayRun reports whether requests run on their callers at the moment.
-func (r *roleEngine[Req, Resp]) mayRun() bool {
-	switch r.mode {
-	case CallerRunsAuto:
-		return r.pace.fast.Load()
-	case CallerRunsAlways:
-		return true
-	}
-	return false
-}
-
 // TryInline runs req on the caller's goroutine if Options.CallerRuns allows it
 // and the server is idle, or is about to be; ran says whether it did. It is for
 // dispatcher.Dispatcher, which falls back to the queue.
 func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
 	r := s.role
-	if r == nil || !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx) {
+	if r == nil {
+		if s.lanes != nil {
+			return s.lanes.tryInline(ctx, req)
+		}
+		return resp, nil, false
+	}
+	if !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx, s.engine) {
 		return resp, nil, false
 	}
 	returned := false
@@ -71,29 +65,6 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 		s.counters.Add(cFailed, 1)
 	}
 	return resp, err, true
-}
-
-// awaitRole waits for the role for a moment, awake, after TryOwn has failed:
-// some microseconds, in a few looks. It is for handlers whose calls are much
-// shorter than that: they make room at once, while to be queued behind one
-// costs two switches of goroutines, and to fight over the role with the other
-// core costs each call the moves of its cache lines. The long pauses let the
-// other core run many calls in a row; see BENCHMARKS.md for what they buy.
-func (r *roleEngine[Req, Resp]) awaitRole(ctx context.Context) bool {
-	if !r.pace.brief.Load() {
-		return false
-	}
-	for i := 0; i < roleLooks; i++ {
-		spin.Pause()
-		if r.ring.TryOwn() {
-			if ctx.Err() == nil {
-				return true
-			}
-			r.leave()
-			return false
-		}
-	}
-	return false
 }
 
 // leave gives the role up after the caller's own request. If others were

@@ -78,7 +78,7 @@ func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	s.stopCtx = ctx
 	s.refuse()
 	_, waiting := s.progress()
-	// Only the ring counts a push that is under way.
+	// Only rings count a push that is under way.
 	s.launch(waiting > 0 || s.opts.Queue.Backend != queue.BackendRing)
 	ran := s.ran
 	s.mu.Unlock()
@@ -175,8 +175,8 @@ func (s *Server[Req, Resp]) abort(cause error) {
 // refuse closes the queue. Afterwards no message comes in, and those that have
 // will all be popped by whoever drains.
 func (s *Server[Req, Resp]) refuse() {
-	if s.role != nil {
-		s.role.close()
+	if s.engine != nil {
+		s.engine.close()
 	} else {
 		s.loops.Close()
 	}
@@ -213,8 +213,8 @@ func (s *Server[Req, Resp]) live() {
 			s.failedStart(ErrGoexit)
 			go s.live()
 		case stageServing, stageDrained:
-			if s.role != nil {
-				s.role.wake.Give() // the role, for the next goroutine
+			if s.engine != nil {
+				s.engine.handOn() // to the next goroutine
 			}
 			go s.live()
 		case stageStopping:
@@ -232,8 +232,8 @@ func (s *Server[Req, Resp]) live() {
 		}
 		s.stage.Store(stageServing)
 	}
-	if s.role != nil {
-		s.role.serve()
+	if s.engine != nil {
+		s.engine.serve()
 	} else {
 		s.serveLoops()
 	}

@@ -49,6 +49,7 @@ func modes() []mode {
 		{"auto", server.Options{}},
 		{"always", server.Options{CallerRuns: server.CallerRunsAlways}},
 		{"never", server.Options{CallerRuns: server.CallerRunsNever}},
+		{"lanes", server.Options{Lanes: 3}},
 		{"loops", server.Options{Concurrency: 4}},
 		{"chan", server.Options{Queue: queue.Options{Backend: queue.BackendChan}}},
 	}
@@ -89,6 +90,22 @@ func newServer(t testing.TB, h server.Handler[int, int], so server.Options, do d
 	d, err := dispatcher.New(s, do)
 	require.NoError(t, err)
 	return s, d
+}
+
+// spread returns dispatchers for all lanes of s, the given one being lane 0's.
+func spread(t testing.TB, s srv, d disp, do dispatcher.Options) (ds []disp) {
+	t.Helper()
+	for i := 0; ; i++ {
+		if _, err := s.Lane(i); err != nil {
+			return ds
+		}
+		if do.Lane = i; i > 0 {
+			var err error
+			d, err = dispatcher.New(s, do)
+			require.NoError(t, err)
+		}
+		ds = append(ds, d)
+	}
 }
 
 // start runs a server until the end of the test, which must not hang.

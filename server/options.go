@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
+	"github.com/sparkpipe/sparkpipe/internal/ring"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -42,6 +43,12 @@ const (
 	DefaultSlowHandler = time.Second
 	// MaxConcurrency is the largest Concurrency one can ask for.
 	MaxConcurrency = 1 << 16
+	// MaxLanes is how many Lanes one can ask for.
+	MaxLanes = 8
+	// LaneGuard guards lanes against starvation: after so many messages, one of a
+	// less urgent lane is handled. So a lane that has messages to handle is given
+	// one of (LaneGuard+1) × (Lanes-1) at least.
+	LaneGuard = ring.Guard
 )
 
 // Executor runs offloaded messages. *pool.Pool is one. The errors are told
@@ -81,6 +88,21 @@ type Options struct {
 	// calls never overlap. Above 1, there is no order between messages.
 	// Negative or above MaxConcurrency is an error.
 	Concurrency int
+
+	// Lanes is how many queues of messages there are, one more urgent than the
+	// next; dispatcher.Options.Lane says which one a dispatcher sends on. Lane 0 is
+	// the most urgent. Of messages that wait, one of the most urgent lane is handled
+	// next; but after each LaneGuard messages, one of another lane that waits, these
+	// lanes in turn. The order of one goroutine's messages is that of one lane; a
+	// message on a more urgent one may overtake. A message that is being handled is
+	// not interrupted, and those that are offloaded have no lanes any more.
+	//
+	// Queue.Capacity is each lane's, so that a full lane pushes back, or refuses, or
+	// evicts the oldest of its own with DropOldest. Shed looks at each lane by itself.
+	//
+	// 0 means 1. Negative, above MaxLanes, or more than 1 with Concurrency above 1
+	// or a backend other than queue.BackendRing, is an error.
+	Lanes int
 
 	// Adaptive finds out how many of Concurrency, and how many offloaded
 	// messages, to run at once. The zero value does not.
@@ -128,6 +150,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("server: Options.Batch: %d is negative", o.Batch)
 	case o.Concurrency < 0 || o.Concurrency > MaxConcurrency:
 		return o, fmt.Errorf("server: Options.Concurrency: %d is not in 0 to %d", o.Concurrency, MaxConcurrency)
+	case o.Lanes < 0 || o.Lanes > MaxLanes:
+		return o, fmt.Errorf("server: Options.Lanes: %d is not in 0 to %d", o.Lanes, MaxLanes)
+	case o.Lanes > 1 && o.Concurrency > 1:
+		return o, fmt.Errorf("server: Options.Lanes: %d with Options.Concurrency %d: lanes have one consumer", o.Lanes, o.Concurrency)
+	case o.Lanes > 1 && o.Queue.Backend != queue.BackendRing:
+		return o, fmt.Errorf("server: Options.Lanes: %d with Options.Queue.Backend %v: lanes are rings", o.Lanes, o.Queue.Backend)
 	case o.CallerRuns > CallerRunsNever:
 		return o, fmt.Errorf("server: Options.CallerRuns: unknown value %d", o.CallerRuns)
 	}
@@ -144,6 +172,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = 1
+	}
+	if o.Lanes == 0 {
+		o.Lanes = 1
 	}
 	if o.SlowHandler == 0 {
 		o.SlowHandler = DefaultSlowHandler

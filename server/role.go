@@ -30,12 +30,9 @@ type roleEngine[Req, Resp any] struct {
 	space  park.Gate  // pushers, while the ring is full
 	spares sync.Pool  // of space
 
-	full  spin.Flow // as seen by pushers that found the ring full
-	pace  pace
-	mode  CallerRuns
-	tally tally
-	hand  hand[Req, Resp]
-	kind  kind // of the queued message that the owner is handling
+	full spin.Flow // as seen by pushers that found the ring full
+	owning
+	hand hand[Req, Resp]
 }
 
 func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req, Resp] {
@@ -43,8 +40,8 @@ func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req,
 		server: s,
 		ring:   ring.New[dispatcher.Envelope[Req, Resp]](capacity, 0),
 		wake:   park.NewToken(),
-		mode:   s.opts.CallerRuns,
 	}
+	r.owning = owning{mode: s.opts.CallerRuns, role: r.ring, note: &r.ring.Note}
 	r.space.Pool = &r.spares
 	r.ring.TryOwn()
 	r.wake.Give()
@@ -165,6 +162,13 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 		atomic.Relax(idle)
 		idle++
 	}
+}
+
+func (r *roleEngine[Req, Resp]) handOn() { r.wake.Give() }
+
+func (r *roleEngine[Req, Resp]) progress() (popped uint64, waiting int) {
+	popped, waiting, _ = r.ring.Progress()
+	return popped, waiting
 }
 
 func (r *roleEngine[Req, Resp]) stats() queue.Stats {

@@ -30,10 +30,14 @@ type Server[Req, Resp any] struct {
 
 	supervised *supervised[Req, Resp] // the handler, without its wrappers, if it is one of Supervise
 
-	// One of the two is set. role: the ring whose owner runs the handler
-	// (role.go). loops: a queue drained by Concurrency goroutines (loops.go).
+	// One of the three is set. role: the ring whose owner runs the handler
+	// (role.go). lanes: so many rings with one owner (lanes.go). loops: a queue
+	// drained by Concurrency goroutines (loops.go).
 	role   *roleEngine[Req, Resp]
+	lanes  *laneEngine[Req, Resp]
 	loops  queue.Queue[dispatcher.Envelope[Req, Resp]]
+	engine engine         // role or lanes (engine.go)
+	owning *owning        // its own
 	others sync.WaitGroup // of the loops, those on goroutines of their own
 	spread bool           // they were started
 
@@ -84,6 +88,7 @@ var _ interface {
 	queue.Pusher[dispatcher.Envelope[int, int]]
 	queue.TimedPusher[dispatcher.Envelope[int, int]]
 	dispatcher.Inline[int, int]
+	dispatcher.Lanes[int, int]
 	dispatcher.Stamped
 } = (*Server[int, int])(nil)
 
@@ -131,7 +136,13 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](opts.Queue.Capacity); err != nil {
 			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)
 		}
-		s.role = newRole(s, capacity)
+		if opts.Lanes > 1 {
+			s.lanes = newLanes(s, capacity)
+			s.engine, s.owning = s.lanes, &s.lanes.owning
+		} else {
+			s.role = newRole(s, capacity)
+			s.engine, s.owning = s.role, &s.role.owning
+		}
 	}
 	if s.offload != nil {
 		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
@@ -163,6 +174,9 @@ func (s *Server[Req, Resp]) TryPush(e dispatcher.Envelope[Req, Resp]) error {
 	if s.role != nil {
 		return s.role.tryPush(&e)
 	}
+	if s.lanes != nil {
+		return s.lanes.lanes[0].tryPush(&e)
+	}
 	if s.opts.DropOldest {
 		return s.insert(&e)
 	}
@@ -185,6 +199,9 @@ func (s *Server[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope
 	if s.role != nil {
 		return s.role.pushTimed(ctx, &e, expired)
 	}
+	if s.lanes != nil {
+		return s.lanes.lanes[0].pushTimed(ctx, &e, expired)
+	}
 	if s.opts.DropOldest {
 		return s.insert(&e)
 	}
@@ -203,6 +220,9 @@ func (s *Server[Req, Resp]) PushBatch(ctx context.Context, es []dispatcher.Envel
 	}
 	if s.role != nil {
 		return s.role.pushBatch(ctx, es)
+	}
+	if s.lanes != nil {
+		return s.lanes.lanes[0].pushBatch(ctx, es)
 	}
 	if s.opts.DropOldest {
 		return s.insertAll(es)
@@ -226,8 +246,8 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 // progress tells the watch how far the handler has come with the queue: what was
 // evicted is none of its doing.
 func (s *Server[Req, Resp]) progress() (popped uint64, waiting int) {
-	if s.role != nil {
-		popped, waiting, _ = s.role.ring.Progress()
+	if s.engine != nil {
+		popped, waiting = s.engine.progress()
 	} else {
 		st := s.loops.Stats()
 		popped, waiting = st.Popped, st.Len

@@ -86,13 +86,14 @@ func (o ShedOptions) withDefaults() (ShedOptions, error) {
 	return o, nil
 }
 
-// shedder applies the law to one queue. Its lock is for the loops and the
+// shedder applies the law to one queue, or to each of its lanes by itself: a
+// less urgent one that does not empty must not have others shed, and the short
+// waits of an urgent one must not hide it. Its lock is for the loops and the
 // workers of the pool; the owner of the role takes it alone.
 type shedder struct {
-	mu     sync.Mutex
-	epoch  time.Time
-	slough *codel.Slough // one of the two
-	codel  *codel.CoDel
+	mu    sync.Mutex
+	epoch time.Time
+	laws  []law // by lane
 
 	// The shortest handler call, as its queue tells: a message that was waiting
 	// when the one before it had its turn has its own when that is done. So an
@@ -104,30 +105,38 @@ type shedder struct {
 	shortest [2]time.Duration
 }
 
+// law is one of the two.
+type law struct {
+	slough *codel.Slough
+	codel  *codel.CoDel
+}
+
 // never is a time that no call takes.
 const never = time.Duration(1<<63 - 1)
 
-func newShedder(o ShedOptions) *shedder {
-	s := &shedder{epoch: time.Now(), interval: o.Interval, shortest: [2]time.Duration{never, never}}
-	if o.Law == ShedCoDel {
-		s.codel = codel.NewCoDel(o.Target, o.Interval)
-	} else {
-		s.slough = codel.NewSlough(o.Target, o.Interval)
+func newShedder(o ShedOptions, lanes int) *shedder {
+	s := &shedder{epoch: time.Now(), interval: o.Interval, shortest: [2]time.Duration{never, never}, laws: make([]law, lanes)}
+	for i := range s.laws {
+		if o.Law == ShedCoDel {
+			s.laws[i].codel = codel.NewCoDel(o.Target, o.Interval)
+		} else {
+			s.laws[i].slough = codel.NewSlough(o.Target, o.Interval)
+		}
 	}
 	return s
 }
 
-// turn reports whether to shed the message whose turn is now. left is how many
-// are queued behind it; deadline is its ctx's, zero if there is none.
-func (s *shedder) turn(now, enqueued, deadline time.Time, left int) (shed bool) {
+// turn reports whether to shed the message of lane whose turn is now. left is how
+// many are queued behind it; deadline is its ctx's, zero if there is none.
+func (s *shedder) turn(lane int, now, enqueued, deadline time.Time, left int) (shed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learn(now, enqueued)
 	at, waited := now.Sub(s.epoch), now.Sub(enqueued)
-	if s.codel != nil {
-		shed = s.codel.Drop(at, waited, left)
+	if law := &s.laws[lane]; law.codel != nil {
+		shed = law.codel.Drop(at, waited, left)
 	} else {
-		shed = s.slough.Drop(at, waited)
+		shed = law.slough.Drop(at, waited)
 	}
 	if least := s.least(); !shed && !deadline.IsZero() && least != never {
 		shed = now.Add(least).After(deadline)

@@ -50,10 +50,21 @@ type Stats struct {
 	Limit        int // Options.Adaptive: how many goroutines may drain the queue now
 	OffloadLimit int // and how many messages the pool may have; 0: no limit
 
-	Queue queue.Stats // the queue of messages
+	Queue queue.Stats // the queue of messages; with Options.Lanes, all together
+	Lanes []LaneStats // each by itself; nil without Options.Lanes
 	Fast  bool        // CallerRunsAuto: the handler has proved fast
 
 	Timing *Timing // with Options.Timing; otherwise nil
+}
+
+// LaneStats is what a server counted of one lane: messages that were queued on it.
+// At rest the Queues add up to that of Stats, Evicted to Stats.Evicted, and Queued,
+// with Options.Timing, to that of Timing.
+type LaneStats struct {
+	Queue   queue.Stats
+	Shed    uint64     // of Stats.Shed, those that were shed when they left the lane: not on the pool
+	Evicted uint64     // of Stats.Evicted
+	Queued  *Durations // what messages waited, as Timing.Queued; nil without Options.Timing
 }
 
 // Stats returns the server's counters.
@@ -80,13 +91,19 @@ func (s *Server[Req, Resp]) Stats() Stats {
 	} else if s.backlog != nil {
 		st.Backlog = s.backlog.Len()
 	}
-	if s.role != nil {
-		inline, requests, commands := s.role.counts()
+	if s.engine != nil {
+		inline, requests, commands := s.owning.counts(s.engine, s.done)
 		st.Inline = inline
 		st.Requests += requests
 		st.Commands += commands
-		st.Queue, st.Fast = s.role.stats(), s.role.pace.fast.Load()
-	} else {
+		st.Fast = s.owning.pace.fast.Load()
+	}
+	switch {
+	case s.role != nil:
+		st.Queue = s.role.stats()
+	case s.lanes != nil:
+		st.Lanes, st.Queue = s.lanes.stats()
+	default:
 		st.Queue = s.loops.Stats()
 	}
 	st.Limit, st.OffloadLimit = s.adaptive.now(), s.parallel.now()

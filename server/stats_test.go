@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
+	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -28,6 +30,33 @@ func requireAccounts(t testing.TB, s srv) {
 	if st.Timing != nil {
 		require.Equal(t, st.Inline+st.Requests+st.Commands, st.Timing.Handler.Count)
 	}
+	require.NoError(t, addUp(st))
+}
+
+// addUp checks that what lanes counted is what the server counted.
+func addUp(st server.Stats) error {
+	if st.Lanes == nil {
+		return nil
+	}
+	var q queue.Stats
+	var shed, evicted, waited uint64
+	for _, l := range st.Lanes {
+		q.Pushed += l.Queue.Pushed
+		q.Popped += l.Queue.Popped
+		q.Len += l.Queue.Len
+		q.Cap += l.Queue.Cap
+		q.Closed = l.Queue.Closed
+		shed += l.Shed
+		evicted += l.Evicted
+		if st.Timing != nil {
+			waited += l.Queued.Count
+		}
+	}
+	if q != st.Queue || evicted != st.Evicted || shed > st.Shed || st.Offloaded == 0 && shed != st.Shed ||
+		st.Timing != nil && waited != st.Timing.Queued.Count {
+		return fmt.Errorf("the lanes do not add up: %+v", st)
+	}
+	return nil
 }
 
 // accounted returns how many messages that went through the queue a Stats
@@ -144,6 +173,7 @@ func reasonsRound(t *testing.T, m mode, round int) server.Stats {
 		},
 	}
 	s, d := newServer(t, h, opts, dispatcher.Options{})
+	ds := spread(t, s, d, dispatcher.Options{})
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(context.Background()) }()
 	within(t, "a round", func() {
@@ -152,6 +182,7 @@ func reasonsRound(t *testing.T, m mode, round int) server.Stats {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
+				d := ds[c%len(ds)]
 				r := rand.New(rand.NewPCG(uint64(round), uint64(c)))
 				for i := 0; i < 40; i++ {
 					n := r.IntN(13) - 4

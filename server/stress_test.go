@@ -63,6 +63,7 @@ func conservationRound(t *testing.T, m mode, round int) {
 		handled[n].Add(1)
 		return n, nil
 	}), m.opts, dispatcher.Options{})
+	ds := spread(t, s, d, dispatcher.Options{})
 	runCtx, endRun := context.WithCancel(context.Background())
 	defer endRun()
 	ran := make(chan error, 1)
@@ -74,6 +75,7 @@ func conservationRound(t *testing.T, m mode, round int) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			d := ds[p%len(ds)]
 			for k := 0; k < each; k++ {
 				id := p*each + k
 				var err error
@@ -135,7 +137,7 @@ func conservationRound(t *testing.T, m mode, round int) {
 	if total != accepted.Load() {
 		t.Errorf("accepted %d, with an outcome %d", accepted.Load(), total)
 	}
-	if st := audit(t, s, d); graceful && (refusedCommands.Load() > 0 || st.Refused+st.Expired > 0 || st.Inline+st.Requests+st.Commands != uint64(accepted.Load())) {
+	if st := audit(t, s, ds...); graceful && (refusedCommands.Load() > 0 || st.Refused+st.Expired > 0 || st.Inline+st.Requests+st.Commands != uint64(accepted.Load())) {
 		t.Errorf("Shutdown did not handle all of %d that were accepted: %+v", accepted.Load(), st)
 	}
 }
@@ -163,11 +165,14 @@ func cancelStorm(t *testing.T, m mode, n int, progress *testx.Progress) {
 		return -n, nil
 	})
 	s, d := start(t, h, m.opts, dispatcher.Options{})
+	ds := spread(t, s, d, dispatcher.Options{})
 	timed, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Microsecond})
 	require.NoError(t, err)
+	timeds := spread(t, s, timed, dispatcher.Options{Timeout: time.Microsecond})
 	var crossed, gaveUp, odd atomic.Int64
 	testx.JoinLong(t, progress, testx.Times(clients, func(c int) {
 		r := rand.New(rand.NewPCG(uint64(c), 1))
+		d, timed := ds[c%len(ds)], timeds[c%len(ds)]
 		for i := 0; i < n; i++ {
 			id := c*n + i + 1
 			var got int
@@ -203,7 +208,7 @@ func cancelStorm(t *testing.T, m mode, n int, progress *testx.Progress) {
 		require.Positive(t, gaveUp.Load())
 	}
 	require.NoError(t, s.Shutdown(context.Background()))
-	audit(t, s, d, timed)
+	audit(t, s, append(ds, timeds...)...)
 	if m.serial() {
 		require.EqualValues(t, synced.Load(), sum)
 	}
@@ -217,10 +222,11 @@ func TestLastMessageFromIdle(t *testing.T) {
 		n := scaled(1_000_000)
 		t.Logf("%d messages", n)
 		got := make(chan int, 1)
-		_, d := start(t, funcs(func(_ context.Context, n int) (int, error) { got <- n; return n, nil }), m.opts, dispatcher.Options{})
+		s, d := start(t, funcs(func(_ context.Context, n int) (int, error) { got <- n; return n, nil }), m.opts, dispatcher.Options{})
+		ds := spread(t, s, d, dispatcher.Options{})
 		within(t, "a last message", func() {
 			for i := 0; i < n; i++ {
-				if err := d.Send(context.Background(), i); err != nil {
+				if err := ds[i%len(ds)].Send(context.Background(), i); err != nil {
 					t.Error(err)
 					return
 				}
@@ -255,12 +261,13 @@ func TestOrder(t *testing.T) {
 			last[p] = i
 			return v, nil
 		}), m.opts, dispatcher.Options{})
+		ds := spread(t, s, d, dispatcher.Options{})
 		var wg sync.WaitGroup
 		for p := 0; p < senders; p++ {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				ctx := context.Background()
+				ctx, d := context.Background(), ds[p%len(ds)]
 				for i := 1; i <= n; {
 					msgs := []int{i*senders + p}
 					for len(msgs) < 5 && i+len(msgs) <= n {
@@ -293,7 +300,7 @@ func TestOrder(t *testing.T) {
 		}
 		wg.Wait()
 		require.NoError(t, s.Shutdown(context.Background()))
-		require.Zero(t, audit(t, s, d).Failed)
+		require.Zero(t, audit(t, s, ds...).Failed)
 		for p := range last {
 			require.Equal(t, n, last[p])
 		}
@@ -311,6 +318,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			h := funcs(misbehave)
 			h.Offload = func(n int) bool { return n%3 == 0 }
 			s, d := newServer(t, h, m.opts, dispatcher.Options{MaxInFlight: 6})
+			ds := spread(t, s, d, dispatcher.Options{MaxInFlight: 6})
 			go s.Run(context.Background())
 			within(t, "everything at once", func() {
 				var wg sync.WaitGroup
@@ -320,6 +328,7 @@ func TestEverythingAtOnce(t *testing.T) {
 						defer wg.Done()
 						r := rand.New(rand.NewPCG(uint64(round), uint64(c)))
 						for i := 0; i < 50; i++ {
+							d := ds[i%len(ds)]
 							ctx, cancel := context.WithCancel(context.Background())
 							if r.IntN(4) == 0 {
 								go cancel()
@@ -348,7 +357,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				wg.Wait()
 				require.NoError(t, p.Shutdown(context.Background()))
 			})
-			audit(t, s, d)
+			audit(t, s, ds...)
 		}
 	})
 }

@@ -90,9 +90,9 @@ type under struct {
 
 // underWay lists the calls under way, offloaded ones left out.
 func (s *Server[Req, Resp]) underWay() (calls []under) {
-	if r := s.role; r != nil {
-		if popped, _, _ := r.ring.Progress(); r.ring.Owned() && s.stage.Load() == stageServing {
-			calls = append(calls, under{0, popped, s.kindOf(&r.kind)})
+	if o := s.owning; o != nil {
+		if popped, _ := s.engine.progress(); o.role.Owned() && s.stage.Load() == stageServing {
+			calls = append(calls, under{0, popped, s.kindOf(&o.kind)})
 		}
 		return calls
 	}
@@ -188,7 +188,7 @@ func (s *Server[Req, Resp]) left(v vigil) string {
 	times := map[int]time.Duration{}
 	for _, c := range calls {
 		times[c.who] = now.Sub(v[c.who].since)
-		if s.role != nil { // whose watch counts the same calls
+		if s.engine != nil { // whose watch counts the same calls
 			times[c.who] = max(times[c.who], s.watch.stood(popped))
 		}
 	}

@@ -62,23 +62,3 @@ func (t *tally) dueInline(n *ring.Note) bool {
 	t.published.inline.Store(n.Count)
 	return true
 }
-
-// counts returns what owners have counted: exactly if the ring is idle or the
-// server has ended, otherwise as of the last publication. No count goes back.
-func (r *roleEngine[Req, Resp]) counts() (inline, requests, commands uint64) {
-	t := &r.tally
-	if r.ring.TryOwn() {
-		t.publishAll(&r.ring.Note)
-		if r.ring.Release() != ring.OK {
-			r.wake.Give() // not leave, which may help: nobody asked for that here
-		}
-	} else {
-		select {
-		case <-r.server.done: // nobody will own it any more
-			t.publishAll(&r.ring.Note)
-		default:
-		}
-	}
-	p := &t.published
-	return p.inline.Load(), p.requests.Load(), p.commands.Load()
-}

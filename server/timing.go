@@ -57,9 +57,12 @@ type Bucket struct {
 	N    uint64
 }
 
-func durations(h *hist.Histogram) (d Durations) {
+// durations returns what some histograms have recorded together.
+func durations(hs ...*hist.Histogram) (d Durations) {
 	var s hist.Snapshot
-	h.Snapshot(&s)
+	for _, h := range hs {
+		h.AddTo(&s)
+	}
 	d = Durations{Count: s.Count, Sum: s.Sum,
 		P50: s.Quantile(0.5), P90: s.Quantile(0.9), P99: s.Quantile(0.99), P999: s.Quantile(0.999)}
 	s.Each(func(most time.Duration, n uint64) {
@@ -75,7 +78,11 @@ func (s *Server[Req, Resp]) timing(capacity int) *Timing {
 	if c == nil || !c.timing {
 		return nil
 	}
-	t := &Timing{Queued: durations(&c.waits), Handler: durations(&c.calls)}
+	lanes := make([]*hist.Histogram, len(c.waits))
+	for i := range lanes {
+		lanes[i] = &c.waits[i]
+	}
+	t := &Timing{Queued: durations(lanes...), Handler: durations(&c.calls)}
 	// Who left and who came before the look are both in it.
 	t.Longest = min(int(c.longest.Load()), capacity)
 	t.Busy = max(t.Handler.Sum-time.Duration(c.away.Load()), 0)

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
+)
+
+// What roleEngine and laneEngine share. Their hot paths stand in each: an
+// interface between them and their rings, or a type parameter, which is one for
+// the compiler, would cost a request more than the rest of its way.
+
+// engine is what is asked of either off the hot paths; there it is called as what
+// it is.
+type engine interface {
+	close()  // refuses pushes
+	serve()  // is the server's goroutine's, and returns at the end
+	leave()  // gives the role up, or on, after a caller's request
+	handOn() // gives the role to the server's goroutine
+	progress() (popped uint64, waiting int)
+}
+
+// owning is what owners of the role know of their work, and when callers may be
+// owners.
+type owning struct {
+	pace  pace
+	mode  CallerRuns
+	tally tally
+	kind  kind // of the queued message that the owner is handling
+
+	// The ring's, or that of the lanes, for what is off the hot paths.
+	role interface {
+		TryOwn() bool
+		Owned() bool
+		Release() ring.Status
+	}
+	note *ring.Note
+}
+
+// mayRun reports whether requests run on their callers at the moment.
+func (o *owning) mayRun() bool {
+	switch o.mode {
+	case CallerRunsAuto:
+		return o.pace.fast.Load()
+	case CallerRunsAlways:
+		return true
+	}
+	return false
+}
+
+// awaitRole waits for the role for a moment, awake, after TryOwn has failed:
+// some microseconds, in a few looks. It is for handlers whose calls are much
+// shorter than that: they make room at once, while to be queued behind one
+// costs two switches of goroutines, and to fight over the role with the other
+// core costs each call the moves of its cache lines. The long pauses let the
+// other core run many calls in a row; see BENCHMARKS.md for what they buy.
+func (o *owning) awaitRole(ctx context.Context, e engine) bool {
+	if !o.pace.brief.Load() {
+		return false
+	}
+	for i := 0; i < roleLooks; i++ {
+		spin.Pause()
+		if o.role.TryOwn() {
+			if ctx.Err() == nil {
+				return true
+			}
+			e.leave()
+			return false
+		}
+	}
+	return false
+}
+
+// counts returns what owners have counted: exactly if the role is nobody's or
+// the server has ended, otherwise as of the last publication. No count goes back.
+func (o *owning) counts(e engine, done <-chan struct{}) (inline, requests, commands uint64) {
+	t := &o.tally
+	if o.role.TryOwn() {
+		t.publishAll(o.note)
+		if o.role.Release() != ring.OK {
+			e.handOn() // not leave, which may help: nobody asked for that here
+		}
+	} else {
+		select {
+		case <-done: // nobody will own it any more
+			t.publishAll(o.note)
+		default:
+		}
+	}
+	p := &t.published
+	return p.inline.Load(), p.requests.Load(), p.commands.Load()
+}
