@@ -26,20 +26,24 @@ func TestAllocations(t *testing.T) {
 		}
 		m.opts.Pool = newPool(t, pool.Options{Workers: 1})
 		s, plain := start(t, offloading(echo), m.opts, dispatcher.Options{})
-		if m.name == "auto" {
+		if m.name == "auto" || m.name == "lanes" {
 			prove(t, s, plain, 1)
 		}
 		d, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Hour})
 		require.NoError(t, err)
 		limited, err := dispatcher.New(s, dispatcher.Options{Timeout: time.Hour, MaxInFlight: 8, RateLimit: 1e9, Burst: 1e9})
 		require.NoError(t, err)
+		lanes := spread(t, s, plain, dispatcher.Options{})
+		last := lanes[len(lanes)-1]
 		batch := make([]int, 100)
 		out := make([]dispatcher.Result[int], 100)
 		for name, f := range map[string]func(){
 			"request":            func() { d.Request(ctx, 1) },
 			"limited request":    func() { limited.Request(ctx, 1) },
 			"offloaded request":  func() { d.Request(ctx, 100) },
+			"request, last lane": func() { last.Request(ctx, 1) },
 			"command":            func() { d.Send(ctx, 1) },
+			"command, last lane": func() { last.Send(ctx, 1) },
 			"command, try":       func() { d.TrySend(1) },
 			"offloaded command":  func() { d.Send(ctx, 100) },
 			"100 requests":       func() { d.RequestAll(ctx, batch, out) },

@@ -23,7 +23,7 @@ func TestLanesConservation(t *testing.T) {
 	for _, m := range callerRuns {
 		t.Run(m.name, func(t *testing.T) {
 			within(t, "a round", func() {
-				for round := 0; round < scaled(10_000); round++ {
+				for round := 0; round < scaled(2_000); round++ {
 					lanesRound(t, m.opts, round)
 					if t.Failed() {
 						return

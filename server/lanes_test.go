@@ -274,7 +274,7 @@ func (nilLanes) Lane(int) (queue.Pusher[dispatcher.Envelope[int, int]], error) {
 // Once a message was refused because of Close, none that is sent later is
 // accepted, on whatever lane.
 func TestLanesRefusalIsFinal(t *testing.T) {
-	for round := 0; round < scaled(20_000); round++ {
+	for round := 0; round < scaled(4_000); round++ {
 		s, ds := onLanes(t, funcs(echo), server.Options{Lanes: 3, CallerRuns: server.CallerRunsNever}, dispatcher.Options{})
 		var closedSince atomic.Bool
 		fs := []func(){func() { s.Close() }}
