@@ -137,9 +137,11 @@ func useServer(t *testing.T, seed int, opts server.Options, slow bool) *history 
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := dispatcher.New(s, dispatcher.Options{})
-	if err != nil {
-		t.Fatal(err)
+	var ds [n]*dispatcher.Dispatcher[counterIn, int] // clients are spread over the lanes
+	for i := range ds {
+		if ds[i], err = dispatcher.New(s, dispatcher.Options{Lane: i % max(opts.Lanes, 1)}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(context.Background()) }()
@@ -161,7 +163,7 @@ func useServer(t *testing.T, seed int, opts server.Options, slow bool) *history 
 				in.op = shutdown + counterOp(seed/n%2)
 			}
 			o := open{client: client, in: in, call: h.now()}
-			o.out = send(s, d, in, rnd)
+			o.out = send(s, ds[client], in, rnd)
 			o.ret = h.now()
 			all[client] = append(all[client], o)
 		}
@@ -227,11 +229,14 @@ func send(s *server.Server[counterIn, int], d *dispatcher.Dispatcher[counterIn, 
 func TestServer(t *testing.T) {
 	small := queue.Options{Capacity: 2}
 	for name, opts := range map[string]server.Options{
-		"auto":   {Queue: small},
-		"always": {Queue: small, CallerRuns: server.CallerRunsAlways},
-		"batch":  {Queue: small, CallerRuns: server.CallerRunsAlways, Batch: 1},
-		"never":  {Queue: small, CallerRuns: server.CallerRunsNever},
-		"chan":   {Queue: queue.Options{Capacity: 2, Backend: queue.BackendChan}},
+		"auto":          {Queue: small},
+		"always":        {Queue: small, CallerRuns: server.CallerRunsAlways},
+		"batch":         {Queue: small, CallerRuns: server.CallerRunsAlways, Batch: 1},
+		"never":         {Queue: small, CallerRuns: server.CallerRunsNever},
+		"lanes":         {Queue: small, Lanes: 3},
+		"lanes, never":  {Queue: small, Lanes: 2, CallerRuns: server.CallerRunsNever},
+		"lanes, always": {Queue: small, Lanes: 2, CallerRuns: server.CallerRunsAlways},
+		"chan":          {Queue: queue.Options{Capacity: 2, Backend: queue.BackendChan}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var n tally
