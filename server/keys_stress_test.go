@@ -65,6 +65,7 @@ func keyRound(t *testing.T, m mode, round int) {
 		Key:     func(n int) (uint64, bool) { return uint64(n % keys), true },
 	}
 	s, d := newServer(t, h, m.opts, dispatcher.Options{})
+	ds := spread(t, s, d, dispatcher.Options{})
 	go s.Run(context.Background())
 	var accepted atomic.Int64
 	var wg sync.WaitGroup
@@ -72,6 +73,7 @@ func keyRound(t *testing.T, m mode, round int) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			d := ds[c%len(ds)]
 			for i := 0; i < each; i++ {
 				n := c*each + i
 				if i%3 != 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/queue"
 	"github.com/sparkpipe/sparkpipe/server"
 )
@@ -44,6 +45,78 @@ func TestLanesUrgentIsNext(t *testing.T) {
 		for _, v := range after {
 			require.Equal(t, urgent, v)
 		}
+	})
+}
+
+// A full lane pushes back on its own senders only, and an urgent message
+// overtakes what waits there.
+func TestLanesDoNotFillEachOther(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var got []int
+	s, ds := onLanes(t, funcs(func(_ context.Context, n int) (int, error) {
+		if n == 0 {
+			close(entered)
+			<-release
+		}
+		got = append(got, n)
+		return n, nil
+	}), server.Options{Lanes: 2, Queue: queue.Options{Capacity: 2}}, dispatcher.Options{})
+	run(t, s)
+	require.NoError(t, ds[1].Send(context.Background(), 0))
+	<-entered
+	require.NoError(t, ds[1].TrySend(10))
+	require.NoError(t, ds[1].TrySend(11))
+	require.Equal(t, dispatcher.ErrQueueFull, ds[1].TrySend(12))
+	short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	require.Equal(t, context.DeadlineExceeded, ds[1].Send(short, 12))
+	timed, err := dispatcher.New(s, dispatcher.Options{Lane: 1, Timeout: time.Millisecond})
+	require.NoError(t, err)
+	_, err = timed.Request(context.Background(), 12)
+	require.Equal(t, dispatcher.ErrTimeout, err)
+	blocked := make(chan error, 1)
+	go func() { n, err := ds[1].SendAll(context.Background(), []int{12, 13, 14}); _ = n; blocked <- err }()
+	require.NoError(t, ds[0].TrySend(1))
+	close(release)
+	require.NoError(t, <-blocked)
+	require.NoError(t, s.Shutdown(context.Background()))
+	require.Equal(t, []int{0, 1, 10, 11, 12, 13, 14}, got)
+}
+
+// Close and Shutdown refuse at once those who wait for room, on any lane, though
+// the handler has not returned.
+func TestLanesEndWhileFull(t *testing.T) {
+	eachLanes(t, func(t *testing.T, o server.Options) {
+		entered, release := make(chan struct{}), make(chan struct{})
+		o.Queue.Capacity = 2
+		s, ds := onLanes(t, funcs(func(_ context.Context, n int) (int, error) {
+			if n == 1 {
+				close(entered)
+				<-release
+			}
+			return n, nil
+		}), o, dispatcher.Options{})
+		run(t, s)
+		require.NoError(t, ds[0].Send(context.Background(), 1))
+		<-entered
+		var waiting []<-chan error
+		for _, d := range ds {
+			for d.TrySend(0) == nil {
+			}
+			waiting = append(waiting, testx.Park(t, func() error { return d.Send(context.Background(), 0) }))
+		}
+		if o.Lanes == 2 {
+			s.Close()
+		} else {
+			short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, s.Shutdown(short), context.DeadlineExceeded)
+		}
+		for _, w := range waiting {
+			require.Equal(t, server.ErrServerClosed, testx.Recv(t, w))
+		}
+		close(release)
+		require.NoError(t, s.Shutdown(context.Background()))
 	})
 }
 

@@ -81,3 +81,21 @@ func TestLanesLearnTogether(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// With CoDel the last message of a queue is never shed: nor is the last of
+// a lane, whatever waits on another one.
+func TestLanesLastIsNotShed(t *testing.T) {
+	opts := server.Options{Lanes: 2, Shed: server.ShedOptions{Target: time.Millisecond, Interval: 20 * time.Millisecond, Law: server.ShedCoDel}}
+	inLanes(t, opts, func(t *testing.T, s srv, ds []disp) {
+		for i := 0; i < 1000; i++ {
+			require.NoError(t, ds[1].Send(context.Background(), 10))
+		}
+		for i := 0; i < 50; i++ { // each waits for the end of a call
+			time.Sleep(3 * time.Millisecond)
+			_, err := ds[0].Request(context.Background(), 10)
+			require.NoError(t, err)
+		}
+		require.Positive(t, s.Stats().Lanes[1].Shed)
+		require.Zero(t, s.Stats().Lanes[0].Shed)
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/server"
 )
@@ -180,5 +181,33 @@ func TestLanesEverythingAtOnce(t *testing.T) {
 				audit(t, s, ds...)
 			}
 		})
+	}
+}
+
+// Once a message was refused because of Close, none that is sent later is
+// accepted, on whatever lane.
+func TestLanesRefusalIsFinal(t *testing.T) {
+	for round := 0; round < scaled(4_000); round++ {
+		s, ds := onLanes(t, funcs(echo), server.Options{Lanes: 3, CallerRuns: server.CallerRunsNever}, dispatcher.Options{})
+		var closedSince atomic.Bool
+		fs := []func(){func() { s.Close() }}
+		for p := range 2 {
+			fs = append(fs, func() {
+				for i := p; i < 300; i++ {
+					refusedBefore := closedSince.Load()
+					err := ds[i%3].TrySend(i)
+					switch {
+					case err == nil && refusedBefore:
+						t.Error("accepted after a refusal")
+					case errors.Is(err, server.ErrServerClosed):
+						if closedSince.Swap(true) && i > 290 {
+							return
+						}
+					}
+				}
+			})
+		}
+		testx.AtOnce(t, fs...)
+		<-s.Done()
 	}
 }

@@ -116,16 +116,18 @@ func restartRound(t *testing.T, m mode, round int) server.Stats {
 		}
 	}
 	s, d := newServer(t, h, m.opts, dispatcher.Options{})
+	ds := spread(t, s, d, dispatcher.Options{})
 	runCtx, endRun := context.WithCancel(context.Background())
 	defer endRun()
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(runCtx) }()
 
-	if m.name == "auto" && round%2 == 0 {
+	if (m.name == "auto" || m.name == "lanes") && round%2 == 0 {
 		prove(t, s, d, -1) // so that callers run some of it
 	}
 	var accepted [senders * each]atomic.Bool
 	fs := testx.Times(senders*each, func(id int) {
+		d := ds[id%len(ds)]
 		for n := rand.IntN(100); n > 0; n-- {
 			runtime.Gosched()
 		}
@@ -180,7 +182,7 @@ func restartRound(t *testing.T, m mode, round int) server.Stats {
 			t.Errorf("handler %d was used after it had failed", i)
 		}
 	}
-	st := audit(t, s, d)
+	st := audit(t, s, ds...)
 	if round%4 > 1 && err == nil && st.Refused > 0 {
 		t.Errorf("Shutdown did not handle all that was accepted: %+v", st)
 	}
