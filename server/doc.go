@@ -34,6 +34,13 @@
 // Options.Concurrency above 1, that many goroutines drain the queue instead,
 // nobody has the role, and the handler must be safe for concurrent use.
 //
+// # Lanes
+//
+// With Options.Lanes there are several queues, one more urgent than the next, and
+// dispatcher.Options.Lane says which one a dispatcher sends on. The most urgent
+// message that waits is handled next; a guard sees to it that the less urgent
+// ones are not left waiting for ever.
+//
 // # CPU-heavy messages
 //
 // A handler that is an [Offloader] sends messages it chooses to

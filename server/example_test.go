@@ -222,6 +222,40 @@ func ExampleKeyer() {
 	// 100 200
 }
 
+// What waits is handled by its urgency: here, while the server has not begun.
+func ExampleOptions_lanes() {
+	srv, err := server.New[string, int](server.Funcs[string, int]{
+		Command: func(_ context.Context, what string) error {
+			fmt.Println(what)
+			return nil
+		},
+	}, server.Options{Lanes: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	urgent, err := dispatcher.New(srv, dispatcher.Options{}) // lane 0
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	background, err := dispatcher.New(srv, dispatcher.Options{Lane: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	background.Send(ctx, "sweep the floor")
+	background.Send(ctx, "water the plants")
+	urgent.Send(ctx, "put out the fire")
+	fmt.Println(srv.Shutdown(ctx))
+	// Output:
+	// put out the fire
+	// sweep the floor
+	// water the plants
+	// <nil>
+}
+
 // Middleware wraps the handling of requests.
 func ExampleUse() {
 	logged := func(next func(context.Context, string) (string, error)) func(context.Context, string) (string, error) {
