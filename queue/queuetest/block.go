@@ -252,17 +252,7 @@ func sleepersUseNoCPU[T any](c *trial[T]) {
 	}
 	runtime.GC() // so that the collector has had its turn
 
-	const window = 200 * time.Millisecond
-	before, _ := testx.CPUTime()
-	start := time.Now()
-	time.Sleep(window)
-	wall := time.Since(start)
-	after, _ := testx.CPUTime()
-
-	// One goroutine that spins is a whole core, of which a quarter is far from
-	// what anything else in this process takes.
-	used := after - before
-	c.must(used < wall/4, "%v of processor time in %v", used, wall)
+	testx.Rests(c, 200*time.Millisecond)
 	cancel()
 	for _, g := range got {
 		c.awaitPop(g, 0, context.Canceled)
