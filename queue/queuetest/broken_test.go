@@ -151,6 +151,11 @@ func TestBugsAreFound(t *testing.T) {
 				// What hangs here hangs for ever: there is nothing to be patient for.
 				f.Patience = 300 * time.Millisecond
 				failures, _ := record(t, f, promiseNamed(t, name))
+				for try := 0; len(failures) == 0 && try < 10; try++ {
+					// Some show only if two goroutines meet, which busy machines keep
+					// from each other for a while.
+					failures, _ = record(t, f, promiseNamed(t, name))
+				}
 				if len(failures) == 0 {
 					t.Errorf("%s does not find it", name)
 					continue
@@ -334,7 +339,6 @@ func TestPatience(t *testing.T) {
 // What is known to be broken is run, and reported when it is mended.
 func TestBreaks(t *testing.T) {
 	f := keepsPopped.factory(t)
-	f.Patience = time.Second
 	f.Breaks = map[string]string{"PoppedIsNotKept": "it has a history"}
 	f.Skip = map[string]string{"SleepersUseNoCPU": "to see that it is skipped"}
 	Run(t, f)
