@@ -57,6 +57,7 @@ func TestStatsPage(t *testing.T) {
 	srv, d := start(t, server.Options{})
 	_, err := d.Request(ctx, 1)
 	require.NoError(t, err)
+	require.NoError(t, srv.Shutdown(ctx)) // so that the numbers stand still
 	ring, err := queue.NewRing[int](queue.Options{Capacity: 8})
 	require.NoError(t, err)
 	var q queue.Queue[int]
