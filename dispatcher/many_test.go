@@ -115,23 +115,36 @@ func TestRequestAllEnds(t *testing.T) {
 		"timeout": dispatcher.ErrTimeout,
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := newRing(t, 2)
-			opts := dispatcher.Options{}
-			if name == "timeout" {
-				opts.Timeout = 10 * time.Millisecond
-			}
-			d := newDispatcher(t, q, opts)
 			ctx, cancel := context.WithCancel(bg)
 			defer cancel()
-			out := make([]dispatcher.Result[int], 10)
-			for i := range out {
-				out[i].Value = 99
+			var q ring
+			var d disp
+			var out []dispatcher.Result[int]
+			var done chan error
+			answered := func() bool {
+				q = newRing(t, 2)
+				opts := dispatcher.Options{}
+				if name == "timeout" {
+					opts.Timeout = 10 * time.Millisecond
+				}
+				d = newDispatcher(t, q, opts)
+				out = make([]dispatcher.Result[int], 10)
+				for i := range out {
+					out[i].Value = 99
+				}
+				done = make(chan error, 1)
+				go func(d disp, out []dispatcher.Result[int], done chan<- error) {
+					done <- d.RequestAll(ctx, make([]int, 10), out)
+				}(d, out, done)
+				e, err := q.Pop(bg)
+				require.NoError(t, err)
+				return e.Reply(7, nil)
 			}
-			done := make(chan error, 1)
-			go func() { done <- d.RequestAll(ctx, make([]int, 10), out) }()
-			e, err := q.Pop(bg)
-			require.NoError(t, err)
-			require.True(t, e.Reply(7, nil))
+			for !answered() {
+				// It took longer than the Timeout to get here.
+				require.Equal(t, "timeout", name)
+				require.ErrorIs(t, <-done, want)
+			}
 			switch name {
 			case "ctx":
 				cancel()
