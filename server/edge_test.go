@@ -1,9 +1,7 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"runtime"
 	"sync"
 	"testing"
@@ -123,26 +121,6 @@ func TestHelpIsBoundedInTime(t *testing.T) {
 	id := <-caller
 	require.NoError(t, s.Shutdown(context.Background()))
 	require.LessOrEqual(t, slow[id], 1)
-}
-
-// A call that others wait behind for more than the limit is logged, whenever in
-// the watch's rhythm it starts.
-func TestSlowHandlerIsNotMissed(t *testing.T) {
-	var mu sync.Mutex
-	var buf bytes.Buffer
-	s, d := start(t, funcs(func(_ context.Context, n int) (int, error) {
-		time.Sleep(time.Duration(n) * time.Millisecond)
-		return n, nil
-	}), server.Options{
-		SlowHandler: 40 * time.Millisecond,
-		CallerRuns:  server.CallerRunsNever,
-		Logger:      slog.New(slog.NewTextHandler(&lockedWriter{mu: &mu, w: &buf}, nil)),
-	}, dispatcher.Options{})
-	for _, n := range []int{15, 80, 0} { // the watch starts with the first
-		require.NoError(t, d.Send(context.Background(), n))
-	}
-	require.NoError(t, s.Shutdown(context.Background()))
-	require.Contains(t, buf.String(), "holds up the queue")
 }
 
 // More cells than can be addressed are an error, not a panic.

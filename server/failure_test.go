@@ -247,13 +247,15 @@ func TestSlowHandlerIsLoggedOnce(t *testing.T) {
 			defer mu.Unlock()
 			return bytes.Count(buf.Bytes(), []byte("holds up the queue"))
 		}
+		entered := make(chan struct{}, 10)
 		var s srv
 		var d disp
-		var waits atomic.Int64
+		var before atomic.Int64
 		// The handler waits for its own server: promise 1's exception.
 		s, d = newServer(t, funcs(func(ctx context.Context, n int) (int, error) {
 			if n > 0 {
-				waits.Add(1)
+				before.Store(int64(logged())) // that it was not called for long, perhaps
+				entered <- struct{}{}
 				return d.Request(ctx, 0)
 			}
 			return n, nil
@@ -274,9 +276,11 @@ func TestSlowHandlerIsLoggedOnce(t *testing.T) {
 			// is logged. Nothing to see here but that it ends.
 			cancel()
 		} else {
-			testx.Eventually(t, func() bool { return logged() > 0 }, "it is logged")
+			testx.Recv(t, entered)
+			once := int(before.Load()) + 1
+			testx.Eventually(t, func() bool { return logged() >= once }, "it is logged")
 			time.Sleep(25 * time.Millisecond)
-			require.Equal(t, 1, logged())
+			require.Equal(t, once, logged())
 			cancel()
 		}
 		for i := 0; i < busy; i++ {

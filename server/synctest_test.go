@@ -6,7 +6,11 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +113,33 @@ func TestRestartsInVirtualTime(t *testing.T) {
 		require.Error(t, err)
 		require.ErrorIs(t, <-ran, server.ErrTooManyRestarts)
 	})
+}
+
+// A call that others wait behind for more than the limit is logged, whenever in
+// the watch's rhythm it starts.
+func TestSlowHandlerIsNotMissed(t *testing.T) {
+	for first := range 40 { // ms; the watch starts with the first
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var buf bytes.Buffer
+			s, d := newServer(t, funcs(func(_ context.Context, n int) (int, error) {
+				time.Sleep(time.Duration(n) * time.Millisecond)
+				return n, nil
+			}), server.Options{
+				SlowHandler: 40 * time.Millisecond,
+				CallerRuns:  server.CallerRunsNever,
+				Logger:      slog.New(slog.NewTextHandler(&lockedWriter{mu: &mu, w: &buf}, nil)),
+			}, dispatcher.Options{})
+			ran := make(chan error, 1)
+			go func() { ran <- s.Run(context.Background()) }()
+			for _, n := range []int{first, 80, 0} {
+				require.NoError(t, d.Send(context.Background(), n))
+			}
+			require.NoError(t, s.Shutdown(context.Background()))
+			require.NoError(t, <-ran)
+			require.Equal(t, 1, strings.Count(buf.String(), "holds up the queue"))
+		})
+	}
 }
 
 // The rate limit is exact over time.
