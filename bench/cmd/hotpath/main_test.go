@@ -121,6 +121,7 @@ func TestSIGTERM(t *testing.T) {
 				}()
 			}
 			time.Sleep(500 * time.Millisecond)
+			require.Eventually(t, func() bool { return l.responses.Load() > 0 }, time.Minute, time.Millisecond, "the load begins")
 			l.signalled.Store(true)
 			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 			require.True(t, lines.Scan(), "a summary")
