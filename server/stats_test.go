@@ -132,7 +132,7 @@ func TestConservationByReason(t *testing.T) {
 			seen.Failed += st.Failed
 		}
 		t.Logf("%+v", seen)
-		if testing.Short() || testx.Race {
+		if scaled(400) < 400 {
 			return // they are few rounds
 		}
 		for _, n := range []uint64{seen.Shed, seen.Evicted, seen.Expired, seen.Refused, seen.PoolFull, seen.NotOffloaded, seen.Panicked, seen.Failed} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,12 +19,13 @@ import (
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
-// scaled makes n smaller where everything is slower.
+// scaled makes n smaller where everything is slower: what 32 bits could break, it
+// breaks soon.
 func scaled(n int) int {
 	switch {
 	case testing.Short():
 		return max(n/100, 1)
-	case testx.Race:
+	case testx.Race, strconv.IntSize == 32:
 		return max(n/10, 1)
 	}
 	return n
