@@ -85,18 +85,13 @@ func (p *lane[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[
 	if err := p.tryPush(e); err != queue.ErrFull {
 		return err
 	}
-	if popped, _, _ := p.set.Progress(p.i); p.full.Worth(popped) {
-		for i := 0; i < spin.RoomLooks; i++ {
-			spin.Pause()
-			if err := p.tryPush(e); err != queue.ErrFull {
-				return err
-			}
-		}
-	}
 	var err error
 	try := func() bool {
 		err = p.tryPush(e)
 		return err != queue.ErrFull
+	}
+	if popped, _, _ := p.set.Progress(p.i); p.full.Room(popped, p.set.Cap(), try) {
+		return err
 	}
 	more := func() bool { return p.set.HasRoom(p.i) }
 	if reason := p.space.Until(try, more, ctx.Done(), nil, expired); reason != park.Woken {
