@@ -28,10 +28,13 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 	}()
 	if owner && s.toPool != nil && s.toPool(e.Message()) {
 		at = chosen
-		s.submit(e)
+		s.submit(e, &at)
 	} else {
 		at, called = chosen, true
-		s.call(e, owner)
+		if err := s.call(e, owner); err != nil {
+			at = returned
+			s.failedCommand(e.Message(), err)
+		}
 	}
 	at = returned
 	return called
@@ -41,7 +44,7 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 const (
 	choosing = iota // whether to offload
 	chosen
-	returned
+	returned // or a hook has been told: it may call Goexit, and is not told twice
 )
 
 // broken gives e its outcome after handle was left in the middle.
@@ -75,15 +78,16 @@ func (s *Server[Req, Resp]) dropped(e *dispatcher.Envelope[Req, Resp]) bool {
 	return false
 }
 
-// call calls the handler and answers; owner as in handle.
-func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) {
+// call calls the handler and answers a request; the error is a command's. owner as
+// in handle.
+func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) error {
 	if !e.IsRequest() {
 		s.count(e, owner)
-		if err := s.handler.HandleCommand(e.Context(), e.Message()); err != nil {
+		err := s.handler.HandleCommand(e.Context(), e.Message())
+		if err != nil {
 			s.counters.Add(cFailed, 1)
-			s.failedCommand(e.Message(), err)
 		}
-		return
+		return err
 	}
 	s.count(e, owner)
 	var resp Resp
@@ -99,6 +103,7 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 		s.counters.Add(cFailed, 1)
 	}
 	e.Reply(resp, err)
+	return nil
 }
 
 // count counts a message that is about to be handled.

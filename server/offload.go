@@ -30,9 +30,10 @@ type job[Req, Resp any] struct {
 // The backlog is a ring with a role: not owned means empty, and the push that
 // finds it so starts the feeder, which ends with the Release that succeeds. As
 // long as it is owned, submit goes through it, so that messages reach the pool
-// in the order in which the owner saw them.
-func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
+// in the order in which the owner saw them. at is handle's.
+func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp], at *int) {
 	if s.opts.Pool == nil {
+		*at = returned
 		s.refused(e, ErrNoPool)
 		return
 	}
@@ -51,14 +52,14 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 		}
 		j.release()
 	}()
-	at := first
+	place := first
 	if s.key != nil {
 		if key, ok := s.key(e.Message()); ok {
-			at = s.keys.enter(j, key)
+			place = s.keys.enter(j, key)
 		}
 	}
 	var err error
-	switch at {
+	switch place {
 	case first:
 		err = s.forward(j)
 	case tooMany:
@@ -68,6 +69,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp]) {
 		s.counters.Add(cOffloaded, 1)
 	} else {
 		refused = true
+		*at = returned
 		s.refused(e, err)
 	}
 }
