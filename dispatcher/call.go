@@ -75,12 +75,15 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	return c, nil
 }
 
-// Resolved is called once, by whoever resolved the slot.
-func (s *call[Resp]) Resolved() {
+// Resolving is called once, by whoever resolves the slot, before the outcome is
+// to be seen: who sees it finds the place in flight free.
+func (s *call[Resp]) Resolving() {
 	s.shared.counters.Add(cAnswered, 1)
 	s.shared.release()
-	s.gate.Wake()
 }
+
+// Resolved is called once, when the outcome is there.
+func (s *call[Resp]) Resolved() { s.gate.Wake() }
 
 // Ready reports whether Wait would return the outcome at once. It does not
 // block.

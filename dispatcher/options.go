@@ -46,8 +46,8 @@ type Options struct {
 
 	// MaxInFlight is how many requests may await their replies, those of Go
 	// and RequestAll included. Who waits for a place is served in order. A
-	// Call keeps its place until it has an outcome. 0 means no limit; negative
-	// is an error.
+	// Call keeps its place until it has an outcome: who has seen that finds the
+	// place free. 0 means no limit; negative is an error.
 	MaxInFlight int
 
 	// Overflow says whether to wait or to refuse when RateLimit, MaxInFlight

@@ -172,7 +172,7 @@ var modelled = []mutant{
 		"	for {\n		w := s.word.Load()\n		if w&^parked", "	s.value, s.err = v, err\n	for {\n		w := s.word.Load()\n		if w&^parked",
 		"TestModelSlot", crossed},
 	{"the answer published before it is written", "reply/slot.go",
-		"	s.value, s.err = v, err\n	if s.word.Swap(g|done)&parked != 0 {\n", "	w := s.word.Swap(g | done)\n	s.value, s.err = v, err\n	if w&parked != 0 {\n",
+		"	s.value, s.err = v, err\n	if s.hook != nil {\n		s.hook.Resolving()\n	}\n	if s.word.Swap(g|done)&parked != 0 {\n", "	w := s.word.Swap(g | done)\n	s.value, s.err = v, err\n	if w&parked != 0 {\n",
 		"TestModelSlot", crossed},
 	{"parked, seen before the answer is published", "reply/slot.go",
 		"	if s.word.Swap(g|done)&parked != 0 {", "	w := s.word.Load()\n	if s.word.Store(g | done); w&parked != 0 {",

@@ -62,19 +62,23 @@ type Slot[R any] struct {
 	token park.Token
 	value R
 	err   error
-	// hook, when set, is told after the answer is there. It never changes, so a
-	// resolver may read it when the slot is no longer its own.
+	// hook, when set, is told of the answer. It never changes, so a resolver may
+	// read it when the slot is no longer its own.
 	hook Hook
 }
 
-// Hook is told that an answer is there, by whoever gave it.
-type Hook interface{ Resolved() }
+// Hook is told of an answer, by whoever gave it: once before anybody can see it,
+// and once when it is there.
+type Hook interface {
+	Resolving()
+	Resolved()
+}
 
 // New returns a free slot whose caller waits with Wait.
 func New[R any]() *Slot[R] { return &Slot[R]{token: park.NewToken()} }
 
-// Hook makes a zero Slot one that is armed once, keeps its answer and tells h
-// when it is there. Its users call Done and Peek, not Wait, Abandon and Take.
+// Hook makes a zero Slot one that is armed once, keeps its answer and tells h of
+// it. Its users call Done and Peek, not Wait, Abandon and Take.
 func (s *Slot[R]) Hook(h Hook) { s.hook = h }
 
 // Arm starts a generation and returns its name, which resolvers must give. The
@@ -105,6 +109,9 @@ func (s *Slot[R]) Resolve(g uint64, v R, err error) bool {
 		// The caller parked or gave up in between; it does each once.
 	}
 	s.value, s.err = v, err
+	if s.hook != nil {
+		s.hook.Resolving()
+	}
 	if s.word.Swap(g|done)&parked != 0 {
 		s.token.Give()
 	} else if s.hook != nil {

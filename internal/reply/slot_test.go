@@ -179,20 +179,35 @@ func TestLastGeneration(t *testing.T) {
 	require.Equal(t, gen, s.word.Load())
 }
 
-type hook struct{ told int }
+type hook struct {
+	slot                Slot[int]
+	before, told        int
+	seenThen, seenAfter bool
+}
 
-func (h *hook) Resolved() { h.told++ }
+func (h *hook) Resolving() {
+	h.before++
+	h.seenThen = h.slot.Done()
+}
+
+func (h *hook) Resolved() {
+	h.told++
+	h.seenAfter = h.slot.Done()
+}
 
 func TestHook(t *testing.T) {
-	var s Slot[int]
 	var h hook
+	s := &h.slot
 	s.Hook(&h)
 	g := s.Arm()
 	require.False(t, s.Done())
 	require.True(t, s.Resolve(g, 3, errHandler))
 	require.Equal(t, 1, h.told)
+	require.False(t, h.seenThen, "told before it is to be seen")
+	require.True(t, h.seenAfter)
 	require.False(t, s.Resolve(g, 4, nil))
 	require.Equal(t, 1, h.told, "told once")
+	require.Equal(t, 1, h.before)
 	for i := 0; i < 2; i++ {
 		require.True(t, s.Done())
 		v, err := s.Peek()
