@@ -43,6 +43,7 @@ type counterIn struct {
 // learn it has come to.
 type handled struct {
 	times int
+	begin int64 // of the call, if the round notes it
 	at    int64
 }
 
