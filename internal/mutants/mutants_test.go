@@ -110,11 +110,16 @@ func (m mutant) run(t *testing.T, model bool) *found {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(overlay, list, 0o644))
 	args := []string{"test", "-c", "-overlay", overlay, "-o", binary}
-	if model {
+	env := os.Environ()
+	switch {
+	case model:
 		args = append(args, "-tags", "modelcheck")
+	case pkg == "lincheck": // a module of its own
+		args = append(args, "-tags", "yieldhooks")
+		env = append(env, "GOWORK=off")
 	}
 	build := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), append(args, ".")...)
-	build.Dir = filepath.Join(internal, pkg)
+	build.Dir, build.Env = filepath.Join(internal, pkg), env
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "it does not compile: %s", out)
 

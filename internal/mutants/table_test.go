@@ -179,8 +179,9 @@ var modelled = []mutant{
 		"TestModelSlot", lost},
 }
 
-// What only a run finds: one wake-up too many, or a value that is kept alive, is
-// no mistake for the models.
+// What only a run finds. One wake-up too many, or a value that is kept alive, is no
+// mistake for the models; and of a dispatcher they know nothing, but the histories of
+// internal/lincheck tell.
 var others = []mutant{
 	{"a wake-up for each item, though one is under way", "park/gate.go",
 		"	g.flying = true\n", "	g.flying = false\n",
@@ -188,6 +189,17 @@ var others = []mutant{
 	{"the cell keeps what was popped", "ring/ring.go",
 		"	c.val = zero // nothing popped is kept alive\n", "	_ = zero\n",
 		"TestCellsAreCleared", ``},
+	{"the place in flight given back when the outcome is seen", "../dispatcher/call.go",
+		"	s.shared.release()\n}\n\n// Resolved is called once, when the outcome is there.\nfunc (s *call[Resp]) Resolved() { s.gate.Wake() }\n",
+		"}\n\nfunc (s *call[Resp]) Resolved() {\n	s.shared.release()\n	s.gate.Wake()\n}\n",
+		"lincheck.TestMaxInFlight/reject", ``},
+	{"a place in flight kept by a Call that was not accepted", "../dispatcher/call.go",
+		"		d.release()\n		return nil, d.refused(err)\n", "		return nil, d.refused(err)\n",
+		"lincheck.TestMaxInFlight/reject", ``},
+	{"a request that ran on its caller is queued as well", "../dispatcher/request.go",
+		"			if resp, err, ran := d.inline.TryInline(ctx, req); ran {\n				return resp, err\n			}\n		}\n	}\n	if err := d.enqueue",
+		"			d.inline.TryInline(ctx, req)\n		}\n	}\n	if err := d.enqueue",
+		"lincheck.TestMaxInFlight/reject", ``},
 	{"the slot keeps the answer", "reply/slot.go",
 		"	s.value, s.err = zero, nil\n", "	_ = zero\n",
 		"TestTakeClears", ``},
