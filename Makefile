@@ -35,7 +35,7 @@ go122: ## build and test with Go 1.22, the oldest that is supported; the loads i
 
 model: ## model-check the lock-free code (MODEL_PREEMPTIONS=3 for a deeper look)
 	$(GO) vet -tags modelcheck ./internal/...
-	$(GO) test -tags modelcheck -timeout 240m -v -run 'Model|Explore|Choose|Sides' ./internal/model ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
+	$(GO) test -tags modelcheck -timeout 240m -v -run 'Model|Explore|Choose|Sides' ./internal/model ./internal/limit ./internal/park ./internal/reply ./internal/ring | grep -v '^=== '
 
 mutants: ## plant usual mistakes in the lock-free code, one at a time: each must be found
 	MUTANTS=1 $(GO) test -count=1 -timeout 10m -v -run TestMutants ./internal/mutants | grep -v -e '^=== ' -e '^ *--- PASS'

@@ -16,7 +16,12 @@ type (
 	Uint32 = atomic.Uint32
 	// Uint64 is sync/atomic.Uint64.
 	Uint64 = atomic.Uint64
+	// Int64 is sync/atomic.Int64.
+	Int64 = atomic.Int64
 )
+
+// Pointer is sync/atomic.Pointer: an alias with a type parameter is for Go 1.24.
+type Pointer[T any] struct{ atomic.Pointer[T] }
 
 // spins is how many times Relax returns at once before it yields. What is
 // waited for with Relax is the very next step of a goroutine that is most

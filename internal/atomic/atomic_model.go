@@ -35,6 +35,21 @@ func (a *Uint64) Add(d uint64) uint64 {
 	return v
 }
 
+// Int64 stands in for sync/atomic.Int64.
+type Int64 struct{ v int64 }
+
+func (a *Int64) Load() int64        { return load(&a.v) }
+func (a *Int64) Store(v int64)      { swap(&a.v, v) }
+func (a *Int64) Swap(v int64) int64 { return swap(&a.v, v) }
+
+func (a *Int64) CompareAndSwap(old, v int64) bool { return compareAndSwap(&a.v, old, v) }
+
+// Pointer stands in for sync/atomic.Pointer.
+type Pointer[T any] struct{ v *T }
+
+func (a *Pointer[T]) Load() *T   { return load(&a.v) }
+func (a *Pointer[T]) Store(v *T) { swap(&a.v, v) }
+
 func load[T any](p *T) T {
 	model.Before()
 	v := *p

@@ -70,5 +70,41 @@ func (a *Uint64) CompareAndSwap(old, v uint64) bool {
 	return a.v.CompareAndSwap(old, v)
 }
 
+// Int64 is sync/atomic.Int64 with the hook.
+type Int64 struct{ v atomic.Int64 }
+
+func (a *Int64) Load() int64 {
+	defer hook()
+	return a.v.Load()
+}
+
+func (a *Int64) Store(v int64) {
+	defer hook()
+	a.v.Store(v)
+}
+
+func (a *Int64) Swap(v int64) int64 {
+	defer hook()
+	return a.v.Swap(v)
+}
+
+func (a *Int64) CompareAndSwap(old, v int64) bool {
+	defer hook()
+	return a.v.CompareAndSwap(old, v)
+}
+
+// Pointer is sync/atomic.Pointer with the hook.
+type Pointer[T any] struct{ v atomic.Pointer[T] }
+
+func (a *Pointer[T]) Load() *T {
+	defer hook()
+	return a.v.Load()
+}
+
+func (a *Pointer[T]) Store(v *T) {
+	defer hook()
+	a.v.Store(v)
+}
+
 // Relax yields: it waits for one step of another goroutine.
 func Relax(int) { runtime.Gosched() }

@@ -2,9 +2,9 @@ package limit
 
 import (
 	"math"
-	"sync/atomic"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/pad"
 )
 

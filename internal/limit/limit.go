@@ -25,9 +25,10 @@
 package limit
 
 import (
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/atomic"
+	"github.com/sparkpipe/sparkpipe/internal/park"
 )
 
 // MaxRate is the highest rate, in tokens a second. Higher ones are taken for it;
@@ -40,7 +41,7 @@ type Limiter struct {
 	current atomic.Pointer[bucket]
 	now     func() time.Duration
 
-	mu   sync.Mutex // of those who replace the bucket, and of those who wait
+	mu   park.Mutex // of those who replace the bucket, and of those who wait
 	line line
 }
 

@@ -15,6 +15,7 @@ const (
 	unserved = `deadlock or lost wake-up|handled \[` // a message that nobody sees to
 	overlaps = `overlaps another|handler calls overlap|a second token is out`
 	twice    = `handled twice, or never accepted`
+	passed   = `have passed|still in the line`
 	crossed  = `got the answer of|answers that won|a second token is out`
 )
 
@@ -177,6 +178,29 @@ var modelled = []mutant{
 	{"parked, seen before the answer is published", "reply/slot.go",
 		"	if s.word.Swap(g|done)&parked != 0 {", "	w := s.word.Load()\n	if s.word.Store(g | done); w&parked != 0 {",
 		"TestModelSlot", lost},
+
+	// The rate limit.
+	{"a token taken with a store", "limit/bucket.go",
+		"		if b.word.CompareAndSwap(n, m) {\n			return m\n		}\n", "		b.word.Store(m)\n		return m\n",
+		"TestModelLimiter", passed},
+	{"taken from a bucket that was replaced", "limit/bucket.go",
+		"		if n == frozen {\n			return frozen\n		}\n", "",
+		"TestModelLimiter", passed},
+	{"a place given back with a store", "limit/bucket.go",
+		"b.word.CompareAndSwap(n, max(n-b.one, 0))", "b.word.Store(max(n-b.one, 0))",
+		"TestModelLimiter", passed},
+	{"read, and frozen after", "limit/limit.go",
+		"if n := b.word.Swap(frozen); !b.free && !next.free {", "n := b.word.Load()\n	b.word.Store(frozen)\n	if !b.free && !next.free {",
+		"TestModelLimiter", passed},
+	{"the next bucket to be seen before it is filled", "limit/limit.go",
+		"	v := b.level(next.start)\n", "	v := b.level(next.start)\n	l.current.Store(next)\n",
+		"TestModelLimiter", passed},
+	{"renewed by each who finds the end", "limit/limit.go",
+		"	if b == l.current.Load() { // nobody was faster\n", "	{\n",
+		"TestModelLimiter", passed},
+	{"the limit changed without the lock", "limit/limit.go",
+		"	l.mu.Lock()\n	defer l.mu.Unlock()\n	l.replace(l.current.Load(), rate, burst)\n", "	l.replace(l.current.Load(), rate, burst)\n",
+		"TestModelLimiter", passed + `|livelock`},
 }
 
 // What only a run finds. One wake-up too many, or a value that is kept alive, is no
