@@ -61,7 +61,7 @@ soak: ## the tests of endurance, kept in docs/soak (SOAK_MESSAGES=1000000000 SOA
 	GO="$(GO)" bash docs/soak/run.sh
 
 fuzz: ## fuzz each target for a while (FUZZTIME=30s); what fails is kept in testdata/fuzz
-	@set -e; for target in ./internal/ring:FuzzRing ./server:FuzzMux \
+	@set -e; for target in ./internal/ring:FuzzRing ./internal/limit:FuzzReference ./internal/limit:FuzzExtremes ./server:FuzzMux \
 			./queue:FuzzOptions ./dispatcher:FuzzOptions ./server:FuzzOptions ./pool:FuzzOptions; do \
 		echo "== $$target"; \
 		$(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 10x "$${target%:*}"; done

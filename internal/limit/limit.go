@@ -47,8 +47,8 @@ type Limiter struct {
 
 // New returns a limiter with a full bucket. rate, in tokens a second, must be a
 // number and not negative; 0 is no limit. burst must be at least 1; above 2^61 it
-// is taken for 2^61. now is a clock that does not go back, from any beginning;
-// nil: the system's monotonic one.
+// is taken for 2^61. now is a clock that does not go back and does not come
+// near its end, 292 years; nil: the system's monotonic one.
 func New(rate float64, burst int, now func() time.Duration) *Limiter {
 	if now == nil {
 		base := time.Now()
@@ -113,7 +113,10 @@ func (l *Limiter) renew(b *bucket) {
 // is taken twice.
 func (l *Limiter) replace(b *bucket, rate float64, burst int) {
 	next := newBucket(rate, burst, l.now())
-	v := b.level(next.start)
+	v := int64(farthest) // when nobody came for long, V is past what it can count
+	if float64(next.start-b.start)*b.rate < farthest {
+		v = b.level(next.start)
+	}
 	if n := b.word.Swap(frozen); !b.free && !next.free {
 		// No more than a burst is kept, by the old one and by the new.
 		next.word.Store(max(b.scaled(max(n, v), v, next), 0))
