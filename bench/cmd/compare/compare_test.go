@@ -110,8 +110,8 @@ func TestPrint(t *testing.T) {
 	assert.Contains(t, out.String(), "rows lost: 2\n")
 }
 
-// The report is made from the newest file and those of rivals, and from nothing
-// else.
+// The report is made from the newest file and those of other machines and rivals,
+// and from nothing else.
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
 	copyFile := func(from, to string) {
@@ -122,6 +122,7 @@ func TestReport(t *testing.T) {
 	copyFile("2026-01-02.txt", "2026-01-02.txt")
 	copyFile("rivals-go1.22.txt", "2025-12-31.txt") // older
 	copyFile("rivals-go1.22.txt", "rivals-go1.22.txt")
+	copyFile("2026-01-02.txt", "machine-old-2026-01-03.txt")
 	copyFile("rivals-go1.22.txt", "overload-2026-01-03.txt") // of another command
 	var stdout, stderr bytes.Buffer
 	code := command(context.Background(), []string{"report", "-results", dir, "-markdown", filepath.Join(dir, "B.md")}, &stdout, &stderr)
@@ -135,6 +136,7 @@ func TestReport(t *testing.T) {
 	assert.Contains(t, md, "| clients=1 | 600 ns ± 0% | 10.0 ns ± 0%<br>60.0x | 30.0 ns ± 0%<br>20.0x |")
 	assert.Contains(t, md, "- go: go1.99\n")
 	assert.Contains(t, md, "## Third-party rivals: go1.22\n")
+	assert.Contains(t, md, "## On another machine: old-2026-01-03\n")
 	assert.Contains(t, md, "xsync-mpmc")
 	assert.NotContains(t, md, "2025-12-31")
 
@@ -142,7 +144,7 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	html := string(b)
 	assert.NotRegexp(t, `(?i)https?://|//[a-z]|@import|src=`, html, "the page needs nothing else")
-	assert.Equal(t, 4, strings.Count(html, "<svg"), "Request, Fairness, Queue; and the rival's")
+	assert.Equal(t, 7, strings.Count(html, "<svg"), "Request, Fairness, Queue, twice; and the rival's")
 	assert.Regexp(t, regexp.MustCompile(`class="lost"[^>]*>100 ns ± 300%<small>0\.500x`), html)
 	assert.Contains(t, html, ">clients=8</text>", "the charts are labelled")
 }

@@ -54,12 +54,12 @@ type pageCell struct {
 }
 
 // renderHTML returns the page, which needs nothing but itself.
-func renderHTML(own *results, rivals []*results) ([]byte, error) {
+func renderHTML(own *results, beside []*results) ([]byte, error) {
 	var sections []section
-	for i, f := range append([]*results{own}, rivals...) {
+	for i, f := range append([]*results{own}, beside...) {
 		s := section{results: f, Title: "Beside plain channels", Facts: f.facts()}
 		if i > 0 {
-			s.Title = "Third-party rivals: " + f.label()
+			s.Title = f.heading()
 		}
 		for _, l := range f.losses() {
 			title, _ := describe(l.bench)

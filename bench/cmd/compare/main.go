@@ -8,7 +8,7 @@
 // the Go benchmark format, with the date, the machine and the versions as
 // configuration lines. Report makes BENCHMARKS.md and bench/results/report.html
 // from such files alone: from the newest of bench/results, and from those of
-// third-party rivals, bench/results/rivals-*.txt, if there are any.
+// other machines, machine-*.txt, and third-party rivals, rivals-*.txt, if there are any.
 //
 // The exit status is 0 if all went well, 1 if something failed, 2 for wrong
 // flags, and 130 after an interrupt.

@@ -7,7 +7,7 @@ import (
 )
 
 // renderMarkdown returns BENCHMARKS.md.
-func renderMarkdown(own *results, rivals []*results, page string) []byte {
+func renderMarkdown(own *results, beside []*results, page string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench-report` from [%s](%s); do not edit. [%s](%s) has charts.\n\n", own.name, own.name, page, page)
 	writeFacts(&b, own)
@@ -20,8 +20,8 @@ func renderMarkdown(own *results, rivals []*results, page string) []byte {
 	for _, x := range own.benches {
 		writeBenchmark(&b, "##", x)
 	}
-	for _, f := range rivals {
-		fmt.Fprintf(&b, "\n## Third-party rivals: %s\n\nFrom [%s](%s).\n\n", f.label(), f.name, f.name)
+	for _, f := range beside {
+		fmt.Fprintf(&b, "\n## %s\n\nFrom [%s](%s).\n\n", f.heading(), f.name, f.name)
 		writeFacts(&b, f)
 		b.WriteString("\n### Rows we lose\n\n")
 		writeLosses(&b, f.losses())
@@ -32,10 +32,13 @@ func renderMarkdown(own *results, rivals []*results, page string) []byte {
 	return b.Bytes()
 }
 
-// label is what tells a file of rivals from others.
-func (f *results) label() string {
-	name := f.name[strings.LastIndex(f.name, "/")+1:]
-	return strings.TrimSuffix(strings.TrimPrefix(name, "rivals-"), ".txt")
+// heading is what stands above a file that is not the main one.
+func (f *results) heading() string {
+	name := strings.TrimSuffix(f.name[strings.LastIndex(f.name, "/")+1:], ".txt")
+	if machine, ok := strings.CutPrefix(name, "machine-"); ok {
+		return "On another machine: " + machine
+	}
+	return "Third-party rivals: " + strings.TrimPrefix(name, "rivals-")
 }
 
 func writeFacts(b *bytes.Buffer, f *results) {

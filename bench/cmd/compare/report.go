@@ -13,22 +13,26 @@ import (
 // report makes the documents from the files of results.
 type report struct{ results, markdown, main string }
 
-// load reads the file of our own benchmarks and those of rivals.
-func (r *report) load() (own *results, rivals []*results, err error) {
+// load reads the newest file of our own benchmarks, and those that stand beside it:
+// of other machines, machine-*.txt, and of rivals, rivals-*.txt.
+func (r *report) load() (own *results, beside []*results, err error) {
 	all, err := filepath.Glob(filepath.Join(r.results, "*.txt"))
 	if err != nil {
 		return nil, nil, err
 	}
-	all = slices.DeleteFunc(all, func(name string) bool { // command overload's
-		return strings.HasPrefix(filepath.Base(name), "overload-")
-	})
-	isRival := func(name string) bool { return strings.HasPrefix(filepath.Base(name), "rivals-") }
-	if r.main == "" {
-		for _, name := range all { // sorted: the last date wins
-			if !isRival(name) {
-				r.main = name
-			}
+	var others []string
+	newest := "" // sorted: the last date wins
+	for _, name := range all {
+		switch kind, _, _ := strings.Cut(filepath.Base(name), "-"); kind {
+		case "overload": // of another command
+		case "machine", "rivals":
+			others = append(others, name)
+		default:
+			newest = name
 		}
+	}
+	if r.main == "" {
+		r.main = newest
 	}
 	if r.main == "" {
 		return nil, nil, fmt.Errorf("%s has no results", r.results)
@@ -36,16 +40,14 @@ func (r *report) load() (own *results, rivals []*results, err error) {
 	if own, err = readFile(r.main); err != nil {
 		return nil, nil, err
 	}
-	for _, name := range all {
-		if isRival(name) {
-			f, err := readFile(name)
-			if err != nil {
-				return nil, nil, err
-			}
-			rivals = append(rivals, f)
+	for _, name := range others {
+		f, err := readFile(name)
+		if err != nil {
+			return nil, nil, err
 		}
+		beside = append(beside, f)
 	}
-	return own, rivals, nil
+	return own, beside, nil
 }
 
 func readFile(name string) (*results, error) {
@@ -64,20 +66,20 @@ func readFile(name string) (*results, error) {
 
 // write writes BENCHMARKS.md and report.html.
 func (r *report) write(stderr io.Writer) error {
-	own, rivals, err := r.load()
+	own, beside, err := r.load()
 	if err != nil {
 		return err
 	}
 	page := filepath.Join(r.results, "report.html")
-	html, err := renderHTML(own, rivals)
+	html, err := renderHTML(own, beside)
 	if err != nil {
 		return err
 	}
-	md := renderMarkdown(own, rivals, filepath.ToSlash(page))
+	md := renderMarkdown(own, beside, filepath.ToSlash(page))
 	if err := errors.Join(os.WriteFile(r.markdown, md, 0o666), os.WriteFile(page, html, 0o666)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "compare: wrote %s and %s from %s, and from %d files of rivals\n", r.markdown, page, r.main, len(rivals))
+	fmt.Fprintf(stderr, "compare: wrote %s and %s from %s, and from %d files of other machines and rivals\n", r.markdown, page, r.main, len(beside))
 	return nil
 }
 
