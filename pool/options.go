@@ -30,9 +30,7 @@ type Options struct {
 	// at least 2. 0 means DefaultQueueSize; negative is an error.
 	QueueSize int
 
-	// IdleTimeout is how long a worker without work keeps its goroutine, at
-	// least; it may be up to twice as long. Workers that were not needed for that
-	// long end, even if tasks that come one at a time have kept waking them. 0
+	// IdleTimeout is how long a worker without work keeps its goroutine. 0
 	// means DefaultIdleTimeout; negative is an error.
 	IdleTimeout time.Duration
 

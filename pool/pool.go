@@ -60,8 +60,6 @@ type Pool struct {
 	limit    int           // of workers
 	running  int           // workers: loops that were started and have not ended
 	idle     int           // of those, asleep for want of a task, or about to be
-	spare    int           // the fewest that were idle since the pool was pruned
-	pruning  bool          // it will be pruned again
 	busy     int           // of those, running tasks; the rest waits for room
 	closed   bool          // Shutdown was called
 	drained  chan struct{} // closed when the pool is closed and the last worker has ended

@@ -5,7 +5,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"runtime/pprof"
-	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/park"
 )
 
 // hire starts a worker if there is one too few: a task waits, no worker is idle
@@ -63,30 +64,8 @@ func (p *Pool) end() {
 	p.endedLocked()
 }
 
-// prune ends the workers that are not needed. It runs once in each IdleTimeout, as
-// long as there are workers, and asks as many to end as were idle all the time since
-// the last time, whichever they are: tasks that come one at a time wake all
-// workers in turn, so a time-out for each would end none of them. And a worker that
-// sleeps without a timer is sooner asleep, and awake.
-func (p *Pool) prune() {
-	p.mu.Lock()
-	spare := p.spare
-	p.spare = p.idle
-	p.pruning = p.running > 0 && !p.closed
-	if p.pruning {
-		time.AfterFunc(p.opts.IdleTimeout, p.prune)
-	}
-	p.mu.Unlock()
-	for ; spare > 0; spare-- {
-		if p.tasks.TryPush(nil) != nil {
-			return // full: there is work for all; closed: they end anyway
-		}
-	}
-}
-
 // work is one worker: it runs tasks until the pool is drained, there are too
-// many workers, or one too few to do. The nil task tells whoever finds it to
-// end; Submit lets none through.
+// many workers, or it had nothing to do for IdleTimeout.
 func (p *Pool) work() {
 	if p.opts.Name != "" {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("pool", p.opts.Name)))
@@ -95,22 +74,21 @@ func (p *Pool) work() {
 	ended := false
 	defer func() {
 		if !ended { // a task called Goexit: this goroutine is lost, its place is not
-			p.leave()
+			p.mu.Lock()
+			p.busy--
+			p.end()
+			p.mu.Unlock()
 		}
 		p.hire()
 	}()
+	var timer park.Timer
 	for {
 		t, ok := p.tasks.TryPop()
 		if !ok {
-			if t, ok = p.next(); !ok {
+			if t, ok = p.next(&timer); !ok {
 				ended = true
 				return
 			}
-		}
-		if t == nil {
-			ended = true
-			p.leave()
-			return
 		}
 		p.hire()
 		p.run(t)
@@ -121,37 +99,27 @@ func (p *Pool) work() {
 	}
 }
 
-// leave takes the place of the calling worker, which is busy.
-func (p *Pool) leave() {
-	p.mu.Lock()
-	p.busy--
-	p.end()
-	p.mu.Unlock()
-}
-
 // next waits for a task as an idle worker. ok is false when the worker's place
 // is gone.
-func (p *Pool) next() (t Task, ok bool) {
+func (p *Pool) next(timer *park.Timer) (t Task, ok bool) {
 	p.mu.Lock()
 	p.busy--
 	p.idle++
-	if !p.pruning && !p.closed {
-		p.pruning, p.spare = true, p.idle
-		time.AfterFunc(p.opts.IdleTimeout, p.prune)
-	}
 	p.changed()
 	p.mu.Unlock()
-	t, err := p.tasks.Pop(context.Background())
+	t, err := p.tasks.PopTimed(context.Background(), timer.Start(p.opts.IdleTimeout))
+	timer.Stop(err == context.DeadlineExceeded)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle--
-	p.spare = min(p.spare, p.idle)
-	if err != nil || t == nil {
+	if err != nil {
 		// Someone may have submitted while this worker still counted as idle,
-		// and relied on it; work calls hire next.
-		p.end()
-		return nil, false
+		// and relied on it.
+		if t, ok = p.tasks.TryPop(); !ok {
+			p.end()
+			return nil, false
+		}
 	}
 	p.changed()
 	for p.busy >= p.limit {
