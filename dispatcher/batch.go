@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/park"
@@ -12,12 +13,11 @@ import (
 // batchSize is how many messages RequestAll and SendAll have under way at once.
 const batchSize = 64
 
-// batch is what RequestAll and SendAll work with; recycled.
-type batch[Req, Resp any] struct {
-	envelopes [batchSize]Envelope[Req, Resp]
-	pending   [batchSize]*pending[Resp]
-	index     [batchSize]int // pending[i] is the request with this index
-	n         int            // requests under way
+// batch is what RequestAll has under way; recycled.
+type batch[Resp any] struct {
+	pending [batchSize]*pending[Resp]
+	index   [batchSize]int // pending[i] is the request with this index
+	n       int
 }
 
 // Result is the outcome of one request of RequestAll.
@@ -29,13 +29,16 @@ type Result[Resp any] struct {
 // RequestAll sends all of reqs, up to 64 under way at once, and waits for their
 // replies: out[i] is the outcome of reqs[i], as Request would have returned it,
 // and every out[i] is set when RequestAll returns. A Timeout runs from the call
-// of RequestAll, for each request.
+// of RequestAll, for each request. Replies are collected in order; a request
+// keeps its place in flight until then.
 //
 // It returns nil if every request was accepted and answered, though handlers
-// may have failed: look at out. Otherwise it returns the first error that was
-// not a handler's, which stands in out too; after ctx has ended or the server
-// was closed, the rest of reqs is not sent. If out is shorter than reqs,
-// nothing is sent.
+// may have failed: look at out. Otherwise it returns the first error that tells
+// of more than one request: a refusal, ErrTimeout, ErrClosed or ctx's. It stands in
+// out too, and counts as such also if it is what a handler returned. After ctx or
+// the Timeout has ended, or the server was closed, the rest of reqs is not sent.
+// If out is shorter than reqs, nothing is sent, out is left alone, and the error
+// says so.
 func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out []Result[Resp]) error {
 	arg.Context(ctx, "dispatcher")
 	if len(out) < len(reqs) {
@@ -44,7 +47,9 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 	// The clock of the whole call: the timer of this one runs through.
 	p := d.get()
 	defer d.put(p)
-	b := d.batches.Get().(*batch[Req, Resp])
+	p.due()
+	p.clock()
+	b := d.batches.Get().(*batch[Resp])
 	defer d.batches.Put(b)
 
 	all := requestAll[Req, Resp]{d: d, ctx: ctx, p: p, b: b, out: out}
@@ -67,25 +72,19 @@ type requestAll[Req, Resp any] struct {
 	d     *Dispatcher[Req, Resp]
 	ctx   context.Context
 	p     *pending[Resp]
-	b     *batch[Req, Resp]
+	b     *batch[Resp]
 	out   []Result[Resp]
-	first error // the first that is not a handler's
+	first error // the first that tells of more than one request
 	over  error // nothing more is sent because of it
 }
 
 // send runs request i or puts it under way; if neither, its result says why.
 func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	d := a.d
-	if d.permits != nil && a.b.n > 0 && len(d.permits) == cap(d.permits) {
-		a.collect() // do not wait for a place that this very call takes
-	}
-	err := a.over // looked at after collect, which may have found the end
-	if err == nil {
-		err = a.ctx.Err()
-	}
+	err := a.ended()
 	if err == nil && d.limited {
-		if err = d.admit(a.ctx, a.p); err == nil {
-			if err = a.ctx.Err(); err != nil { // it ended while the request waited
+		if err = a.admit(); err == nil {
+			if err = a.ended(); err != nil { // while the request waited
 				d.release()
 			}
 		}
@@ -113,6 +112,48 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	a.b.n++
 }
 
+// admit is the dispatcher's, but it does not wait for a place that this very call
+// takes: another request may have come first to the last one that was free.
+func (a *requestAll[Req, Resp]) admit() error {
+	d := a.d
+	if err := d.passRate(a.ctx, a.p); err != nil || d.permits == nil {
+		return err
+	}
+	if a.b.n > 0 {
+		if d.tryAcquire() {
+			return nil
+		}
+		a.collect()
+		if err := a.ended(); err != nil {
+			return err
+		}
+	}
+	return d.acquire(a.ctx, a.p)
+}
+
+// ended returns why nothing more is to be sent.
+func (a *requestAll[Req, Resp]) ended() error {
+	switch {
+	case a.over != nil:
+		return a.over
+	case a.ctx.Err() != nil:
+		return a.ctx.Err()
+	case a.expired():
+		return ErrTimeout
+	}
+	return nil
+}
+
+// expired reports whether the time of the whole call is over. It does not rely on
+// the tick of the timer alone: a wait may take that although an answer ends it,
+// and those that follow would be without a clock.
+func (a *requestAll[Req, Resp]) expired() bool {
+	if a.p.timeout > 0 && !a.p.expired && !time.Now().Before(a.p.deadline) {
+		a.p.expired = true
+	}
+	return a.p.expired
+}
+
 func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 	done := false
 	defer func() {
@@ -122,22 +163,31 @@ func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 	}()
 	a.out[i].Value, a.out[i].Err, ran = a.d.inline.TryInline(a.ctx, req)
 	done = true
+	if ran {
+		a.answered(a.out[i].Err)
+	}
 	return ran
 }
 
+// failed is the outcome of a request that got no answer. Refusals concern one
+// request; other reasons, all that follow.
 func (a *requestAll[Req, Resp]) failed(i int, err error) {
 	a.out[i].Err = a.d.refused(err)
-	a.note(err)
-}
-
-// note remembers an error that is not a handler's. Refusals concern one
-// request; others, all that follow.
-func (a *requestAll[Req, Resp]) note(err error) {
 	if a.first == nil {
 		a.first = err
 	}
 	if a.over == nil && !errors.Is(err, ErrOverloaded) {
 		a.over = err
+	}
+}
+
+// answered remembers an answer that is a refusal: the server answers so what it
+// did not handle. Whether it is closed the next request will tell: a handler may
+// have asked another server, which is.
+func (a *requestAll[Req, Resp]) answered(err error) {
+	if err != nil && a.first == nil &&
+		(errors.Is(err, ErrOverloaded) || errors.Is(err, ErrClosed) || err == a.ctx.Err()) {
+		a.first = err
 	}
 }
 
@@ -150,7 +200,7 @@ func (a *requestAll[Req, Resp]) collect() {
 		reason := park.Woken
 		switch {
 		case q.slot.Done():
-		case !a.p.expired:
+		case !a.expired():
 			reason = q.slot.Wait(a.ctx.Done(), a.p.clock())
 		case q.slot.Abandon(): // no time is left, not even to wait
 			reason = park.Expired
@@ -159,17 +209,12 @@ func (a *requestAll[Req, Resp]) collect() {
 		switch reason {
 		case park.Woken:
 			r.Value, r.Err = q.slot.Take()
-			// Not a handler's: the server answers so what it did not handle.
-			if r.Err != nil && (errors.Is(r.Err, ErrClosed) || r.Err == a.ctx.Err()) {
-				a.note(r.Err)
-			}
+			a.answered(r.Err)
 		case park.Done:
-			r.Err = d.refused(a.ctx.Err())
-			a.note(r.Err)
+			a.failed(b.index[k], a.ctx.Err())
 		case park.Expired:
 			a.p.expired = true
-			r.Err = d.refused(ErrTimeout)
-			a.note(r.Err)
+			a.failed(b.index[k], ErrTimeout)
 		}
 		d.put(q)
 		d.release()

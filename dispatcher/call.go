@@ -37,10 +37,13 @@ type shared struct {
 }
 
 // Go sends req and returns without waiting for the reply, which the Call will
-// have: send several, then wait for each. Go blocks, and refuses, as Send does.
-// ctx and Options.Timeout are those of the request. When ctx ends before its
-// turn, it is not handled; and neither when the Timeout ends while somebody
-// waits for it.
+// have: send several, then wait for each. Go blocks, and refuses, as Request does
+// until it is queued: for the limits and for room, until ctx or Options.Timeout
+// ends, which are those of the request.
+//
+// When ctx ends before its turn, it is not handled by a server; and neither when
+// the Timeout ends and somebody waits for it, or asks Ready. A Call that nobody
+// looks at keeps its place in flight until it is answered.
 //
 // The Call is the one allocation that this costs.
 func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], error) {
@@ -51,8 +54,8 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 		defer d.put(p)
 	}
 	var deadline time.Time
-	if d.opts.Timeout > 0 {
-		deadline = time.Now().Add(d.opts.Timeout)
+	if p != nil {
+		deadline = p.due()
 	}
 	err := ctx.Err()
 	if err == nil && d.limited {
@@ -61,13 +64,19 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	if err != nil {
 		return nil, d.refused(err)
 	}
-	c := new(Call[Resp])
+	c, _ := d.unsent.Get().(*Call[Resp])
+	if c == nil {
+		c = new(Call[Resp])
+	}
 	s := &c.state
 	s.ctx, s.shared, s.deadline = ctx, &d.shared, deadline
 	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
 	s.gen = s.slot.Arm()
 	if err := d.push(ctx, req, &s.slot, s.gen, p); err != nil {
+		s.slot.Disarm() // nobody knows of it, so it can be the next one
+		s.ctx = nil
+		d.unsent.Put(c)
 		d.release()
 		return nil, d.refused(err)
 	}
@@ -86,8 +95,8 @@ func (s *call[Resp]) Resolving() {
 func (s *call[Resp]) Resolved() { s.gate.Wake() }
 
 // Ready reports whether Wait would return the outcome at once. It does not
-// block.
-func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() }
+// block. A request whose ctx or Timeout has ended has that as its outcome.
+func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() || c.state.late() }
 
 // Wait returns the outcome of the request, as Request would have, and blocks
 // until it is there. It may be called again, and returns the same.
@@ -111,6 +120,7 @@ func (c *Call[Resp]) Wait(ctx context.Context) (Resp, error) {
 // or time ends. The error is that of the wait's ctx.
 func (s *call[Resp]) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
+		s.late() // ctx may be the request's, too
 		return err
 	}
 	own := s.ctx.Done()
@@ -129,6 +139,7 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 	case park.Woken:
 		return nil
 	case park.Done:
+		s.late()
 		return ctx.Err()
 	case park.Also:
 		s.give(s.ctx.Err(), cCancelled)
@@ -140,6 +151,17 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// late resolves the slot if the request's ctx or time has ended, and reports
+// whether there is an outcome then.
+func (s *call[Resp]) late() bool {
+	if err := s.ctx.Err(); err != nil {
+		s.give(err, cCancelled)
+	} else if !s.deadline.IsZero() && !time.Now().Before(s.deadline) {
+		s.give(ErrTimeout, cTimedOut)
+	}
+	return s.slot.Done() // not if an answer is just being written
 }
 
 // give resolves the slot with err, unless an answer was first.

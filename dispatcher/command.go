@@ -6,9 +6,10 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
-// Send sends a command: nil means that it was accepted and will be handled
-// once, or handed to server.Options.OnCommandError if the server is closed
-// first. It does not wait for the handler. ctx governs the acceptance only: it
+// Send sends a command: nil means that it was accepted. It will be handled once
+// or, if the server cannot (it is closed, sheds or evicts it, or its pool is
+// full), handed to server.Options.OnCommandError, as is one that the handler
+// fails. Send does not wait for the handler. ctx governs the acceptance only: it
 // bounds how long Send waits for the limits and for the queue, and a command
 // that was accepted is handled even if ctx ends then. The handler is given ctx
 // as it is.
@@ -18,8 +19,8 @@ import (
 func (d *Dispatcher[Req, Resp]) Send(ctx context.Context, cmd Req) error {
 	arg.Context(ctx, "dispatcher")
 	err := ctx.Err()
-	if err == nil && d.limiter != nil {
-		err = d.admit(ctx, nil)
+	if err == nil {
+		err = d.passRate(ctx, nil)
 	}
 	if err == nil {
 		err = d.push(ctx, cmd, nil, 0, nil)
@@ -47,17 +48,17 @@ func (d *Dispatcher[Req, Resp]) sent(err error) error {
 // SendAll sends commands in their order and returns how many were accepted: a
 // prefix of that length was, and the error, one of Send's, says why it is
 // shorter. It blocks as Send does. Unless there is a rate limit, or Overflow is
-// Reject, they are queued in batches of 64, which is cheaper than one by one.
+// Reject, they are queued in batches of 64, which is cheaper than one by one, and
+// copied for that: large commands are better sent by pointer.
 func (d *Dispatcher[Req, Resp]) SendAll(ctx context.Context, cmds []Req) (int, error) {
 	arg.Context(ctx, "dispatcher")
-	b := d.batches.Get().(*batch[Req, Resp])
-	defer d.batches.Put(b)
+	c := d.chunks.Get().(*chunk[Req, Resp])
+	defer d.chunks.Put(c)
 	for done := 0; done < len(cmds); {
 		if err := ctx.Err(); err != nil {
 			return done, d.refused(err)
 		}
-		chunk := cmds[done:min(done+batchSize, len(cmds))]
-		n, err := d.sendChunk(ctx, chunk, b)
+		n, err := d.sendChunk(ctx, cmds[done:min(done+batchSize, len(cmds))], c)
 		d.counters.Add(cCommands, uint64(n))
 		done += n
 		if err != nil {
@@ -67,22 +68,27 @@ func (d *Dispatcher[Req, Resp]) SendAll(ctx context.Context, cmds []Req) (int, e
 	return len(cmds), nil
 }
 
-func (d *Dispatcher[Req, Resp]) sendChunk(ctx context.Context, cmds []Req, b *batch[Req, Resp]) (int, error) {
+// chunk is what SendAll queues at once; recycled.
+type chunk[Req, Resp any] [batchSize]Envelope[Req, Resp]
+
+func (d *Dispatcher[Req, Resp]) sendChunk(ctx context.Context, cmds []Req, c *chunk[Req, Resp]) (int, error) {
 	if d.limiter != nil || d.opts.Overflow == Reject {
 		// One by one: each may be refused by itself.
 		for i, cmd := range cmds {
-			if d.limiter != nil {
-				if err := d.admit(ctx, nil); err != nil {
-					return i, err
-				}
+			err := ctx.Err()
+			if err == nil {
+				err = d.passRate(ctx, nil)
 			}
-			if err := d.push(ctx, cmd, nil, 0, nil); err != nil {
+			if err == nil {
+				err = d.push(ctx, cmd, nil, 0, nil)
+			}
+			if err != nil {
 				return i, err
 			}
 		}
 		return len(cmds), nil
 	}
-	envelopes := b.envelopes[:len(cmds)]
+	envelopes := c[:len(cmds)]
 	for i := range cmds {
 		e := &envelopes[i] // zero
 		e.ctx, e.msg, e.at = ctx, cmds[i], d.stamp()

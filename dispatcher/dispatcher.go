@@ -49,10 +49,13 @@ type Dispatcher[Req, Resp any] struct {
 	limiter interface{ Allow() bool } // nil: no rate limit
 	rate    *limit.Limiter            // the limiter, unless it is Options.Limiter
 	limited bool                      // there is a rate limit or a limit in flight
+	dated   bool                      // something that a request waits for knows contexts only: it needs a deadline
 
 	shared
 	pending sync.Pool // of *pending[Resp]: requests that wait for their reply
-	batches sync.Pool // of *batch[Req, Resp]
+	batches sync.Pool // of *batch[Resp]
+	chunks  sync.Pool // of *chunk[Req, Resp]
+	unsent  sync.Pool // of *Call[Resp] whose request was refused
 }
 
 // The counters of Stats.
@@ -102,9 +105,11 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 		d.permits = make(chan struct{}, opts.MaxInFlight)
 	}
 	d.limited = d.limiter != nil || d.permits != nil
+	d.dated = d.opts.Timeout > 0 && (d.opts.Limiter != nil || d.timed == nil)
 	d.pending.New = func() any { return &pending[Resp]{slot: reply.New[Resp]()} }
 	d.timers.New = func() any { return new(park.Timer) }
-	d.batches.New = func() any { return new(batch[Req, Resp]) }
+	d.batches.New = func() any { return new(batch[Resp]) }
+	d.chunks.New = func() any { return new(chunk[Req, Resp]) }
 	return d, nil
 }
 
@@ -129,7 +134,7 @@ type pending[Resp any] struct {
 	timeout time.Duration
 	expired bool // the timer has fired
 
-	deadline time.Time // the end of the Timeout, if there is a Limiter that knows contexts only
+	deadline time.Time // the end of the Timeout; zero: unknown
 }
 
 // clock returns the channel that ends every wait of the request; nil without a
@@ -145,11 +150,20 @@ func (p *pending[Resp]) clock() <-chan time.Time {
 
 func (d *Dispatcher[Req, Resp]) get() *pending[Resp] {
 	p := d.pending.Get().(*pending[Resp])
-	p.timeout = d.opts.Timeout
-	if d.opts.Limiter != nil && p.timeout > 0 {
+	p.timeout, p.deadline = d.opts.Timeout, time.Time{}
+	if d.dated {
 		p.deadline = time.Now().Add(p.timeout)
 	}
 	return p
+}
+
+// due makes sure that p has a deadline, and returns it. It is called when the
+// request begins. There is none without a Timeout.
+func (p *pending[Resp]) due() time.Time {
+	if p.timeout > 0 && p.deadline.IsZero() {
+		p.deadline = time.Now().Add(p.timeout)
+	}
+	return p.deadline
 }
 
 func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
@@ -184,7 +198,7 @@ func (d *Dispatcher[Req, Resp]) push(ctx context.Context, msg Req, slot *reply.S
 	// A Pusher of the user's own that knows contexts only. What it takes is
 	// taken from the time for the reply.
 	p.clock()
-	limited, cancel := context.WithTimeout(ctx, p.timeout)
+	limited, cancel := context.WithDeadline(ctx, p.deadline)
 	defer cancel()
 	if err = accepted(d.to.Push(limited, e)); err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return ErrTimeout
@@ -228,9 +242,9 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 // counts them (server.Stats.Inline), since it can do so at no cost.
 type Stats struct {
 	Queued   uint64 // requests that were accepted by the queue
-	Answered uint64 // of those, the ones whose caller has gone, with a reply or without
+	Answered uint64 // of those, the ones that are over for their caller: answered, failed or given up
 	Commands uint64 // commands that were accepted
-	InFlight int    // requests accepted by the queue that await their reply
+	InFlight int    // the difference: requests that await their reply, or in RequestAll to be collected
 
 	// Messages that were not accepted, by reason.
 	RateLimited uint64

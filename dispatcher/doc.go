@@ -14,7 +14,7 @@
 //	d, err := dispatcher.New[Req, Resp](q, dispatcher.Options{})
 //	...
 //	e, err := q.Pop(ctx)
-//	if e.IsRequest() && !e.Abandoned() {
+//	if e.IsRequest() && !e.Abandoned() && e.Context().Err() == nil {
 //		e.Reply(answer(e.Message()))
 //	}
 //
@@ -27,9 +27,9 @@
 //
 // By default a sender waits: for the rate limit, for a place among the requests
 // in flight, for room in the queue. With Overflow set to Reject it does not, and
-// the refusal says why. Every refusal matches [ErrOverloaded] and one of
-// [ErrRateLimited], [ErrInFlight], [ErrQueueFull], [ErrShed]; none of them
-// allocates.
+// the refusal says why. Every refusal matches [ErrOverloaded] and says which limit
+// it was: [ErrRateLimited], [ErrInFlight], [ErrQueueFull], [ErrShed] or
+// server.ErrPoolFull. None of them allocates.
 //
 //	if errors.Is(err, dispatcher.ErrOverloaded) {
 //		w.WriteHeader(http.StatusServiceUnavailable)

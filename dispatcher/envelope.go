@@ -50,8 +50,9 @@ func (e Envelope[Req, Resp]) Reply(resp Resp, err error) bool {
 }
 
 // Abandoned reports that nobody waits for this request any more: it was
-// answered, or its caller's context or Timeout has ended. Handling it would be
-// for nothing. A command is never abandoned.
+// answered, or its caller has left because its context or Timeout had ended.
+// Handling it would be for nothing. The caller of Go leaves when it waits, or asks
+// Ready; look at Context too. A command is never abandoned.
 func (e Envelope[Req, Resp]) Abandoned() bool {
 	return e.slot != nil && !e.slot.Live(e.gen)
 }

@@ -13,7 +13,7 @@ import (
 // The refusals. Each is also ErrOverloaded for errors.Is.
 var (
 	// ErrOverloaded is what all refusals have in common: the message was not
-	// accepted because there was too much to do. Trying again later makes sense.
+	// handled because there was too much to do. Trying again later makes sense.
 	ErrOverloaded = errors.New("dispatcher: overloaded")
 
 	// ErrRateLimited: the rate limit was reached, or would not have let the
@@ -50,13 +50,17 @@ var (
 //	data, err := dispatcher.As[[]uint32](d.Request(ctx, GetData{1}))
 //
 // An err that is not nil comes back unchanged. If v is not a T the error is
-// ErrResponseType, and its text names both types.
+// ErrResponseType, and its text names both types. A nil v is the nil of T if that
+// is an interface.
 func As[T, Resp any](v Resp, err error) (T, error) {
 	var zero T
 	if err != nil {
 		return zero, err
 	}
 	t, ok := any(v).(T)
+	if !ok && any(v) == nil && reflect.TypeFor[T]().Kind() == reflect.Interface {
+		return zero, nil
+	}
 	if !ok {
 		return zero, fmt.Errorf("%w: want %v, got %T", ErrResponseType, reflect.TypeFor[T](), any(v))
 	}

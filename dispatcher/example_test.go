@@ -17,7 +17,7 @@ func double(q *queue.Ring[dispatcher.Envelope[int, int]]) {
 		if err != nil {
 			return // closed and drained
 		}
-		if e.IsRequest() && !e.Abandoned() {
+		if e.IsRequest() && !e.Abandoned() && e.Context().Err() == nil {
 			e.Reply(2*e.Message(), nil)
 		}
 	}

@@ -9,22 +9,25 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/limit"
 )
 
-// admit passes one message through the rate limit and, if it is a request,
-// takes a place in flight, which release gives back. It waits if Overflow says
-// so. p is the request's; nil for a command.
+// admit passes one request through the rate limit and takes a place in flight,
+// which release gives back. It waits if Overflow says so.
 func (d *Dispatcher[Req, Resp]) admit(ctx context.Context, p *pending[Resp]) error {
-	if d.limiter != nil && !d.limiter.Allow() {
-		if d.opts.Overflow == Reject {
-			return ErrRateLimited
-		}
-		if err := d.waitRate(ctx, p); err != nil {
-			return err
-		}
-	}
-	if p == nil || d.permits == nil {
-		return nil
+	if err := d.passRate(ctx, p); err != nil || d.permits == nil {
+		return err
 	}
 	return d.acquire(ctx, p)
+}
+
+// passRate passes one message through the rate limit, if there is one. p is the
+// request's; nil for a command.
+func (d *Dispatcher[Req, Resp]) passRate(ctx context.Context, p *pending[Resp]) error {
+	switch {
+	case d.limiter == nil || d.limiter.Allow():
+		return nil
+	case d.opts.Overflow == Reject:
+		return ErrRateLimited
+	}
+	return d.waitRate(ctx, p)
 }
 
 // acquire takes a place in flight. The channel's own queue makes it first come,
@@ -97,6 +100,9 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 	var expired <-chan time.Time
 	if p != nil && p.timeout > 0 {
 		longest, expired = p.timeout, p.clock()
+		if !p.deadline.IsZero() {
+			longest = time.Until(p.deadline)
+		}
 	}
 	switch d.rate.Wait(ctx, longest, expired) {
 	case limit.Hopeless:

@@ -235,6 +235,11 @@ func TestAs(t *testing.T) {
 	require.ErrorContains(t, err, "string")
 	_, err = dispatcher.As[int](any(nil), nil)
 	require.ErrorIs(t, err, dispatcher.ErrResponseType)
+	_, err = dispatcher.As[*int](any(nil), nil)
+	require.ErrorIs(t, err, dispatcher.ErrResponseType)
+	failure, err := dispatcher.As[error](any(nil), nil)
+	require.NoError(t, err)
+	require.NoError(t, failure)
 }
 
 func TestAllocations(t *testing.T) {
