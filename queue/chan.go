@@ -174,12 +174,13 @@ func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, 
 // there.
 func (q *Chan[T]) PopBatch(ctx context.Context, dst []T) (int, error) { return popEach[T](q, ctx, dst) }
 
-// Close refuses further pushes; what was accepted can still be popped.
+// Close refuses further pushes; what was accepted can still be popped. It waits for
+// pushes that are in the middle of it, a moment.
 func (q *Chan[T]) Close() {
 	for {
 		n := q.pushers.Load()
 		if n&1 != 0 {
-			return
+			break // another Close was first
 		}
 		if q.pushers.CompareAndSwap(n, n|1) {
 			close(q.closed)
@@ -187,13 +188,13 @@ func (q *Chan[T]) Close() {
 			// bit; entering and leaving once makes the case of none the same.
 			q.pushers.Add(2)
 			q.leave()
-			// Those that are under way are awake and about to leave, perhaps with
-			// success; nothing is to be accepted once Close has returned.
-			for !q.ending.Load() {
-				runtime.Gosched()
-			}
-			return
+			break
 		}
+	}
+	// Those that are under way are awake and about to leave, perhaps with
+	// success; nothing is to be accepted once Close has returned.
+	for !q.ending.Load() {
+		runtime.Gosched()
 	}
 }
 

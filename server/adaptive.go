@@ -127,6 +127,7 @@ func (s *Server[Req, Resp]) drainAdaptively(d *drainer) {
 	}()
 	for {
 		if !placed {
+			d.idle()              // who waits for a place handles nothing
 			placed = a.enter(nil) // it comes: the others leave at the end
 		}
 		e, ok := s.next(d)

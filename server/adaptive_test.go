@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,4 +145,41 @@ func TestAdaptiveKeepsNoPlace(t *testing.T) {
 			requireAccounts(t, s)
 		})
 	}
+}
+
+// Loops that have given their place up handle nothing, though they once did.
+func TestAdaptiveWaitersAreNotStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := cores{n: 6}
+		var begun atomic.Int64
+		stuck := make(chan struct{})
+		h := server.Funcs[int, int]{Request: func(ctx context.Context, n int) (int, error) {
+			if n < 0 {
+				begun.Add(1)
+				<-stuck
+			}
+			return m.call(ctx, n)
+		}}
+		s, d := start(t, h, server.Options{Concurrency: 6, Adaptive: server.AdaptiveOptions{Max: 6}}, dispatcher.Options{})
+		hammer(t, d)
+		require.Greater(t, s.Stats().Limit, 3)
+		m.n = 1
+		hammer(t, d)
+		require.Less(t, s.Stats().Limit, 4)
+
+		for i := 0; i < 6; i++ {
+			_, err := d.Go(context.Background(), -1)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		require.Less(t, begun.Load(), int64(6))
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		err := s.Shutdown(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		require.EqualValues(t, begun.Load(), strings.Count(err.Error(), "a handler call"), err)
+		require.NotContains(t, err.Error(), "more handler calls")
+		close(stuck)
+		require.NoError(t, s.Shutdown(context.Background()))
+	})
 }

@@ -192,3 +192,28 @@ func BenchmarkAllow(b *testing.B) {
 		}
 	}
 }
+
+// A tick that ends a wait is not lost, although the wait has got its token at the
+// same time: whoever waits under the same timer next would wait for ever.
+func TestTickIsNotLost(t *testing.T) {
+	var block atomic.Bool
+	in, out := make(chan bool), make(chan bool)
+	base := time.Now()
+	l := New(1, 1, func() time.Duration {
+		if block.CompareAndSwap(true, false) {
+			in <- true
+			<-out
+		}
+		return time.Since(base)
+	})
+	require.True(t, l.Allow())
+	expired := make(chan time.Time, 1)
+	outcome := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, expired) })
+	block.Store(true)
+	go l.SetRate(0, 1) // it lets all pass, and stops while it has the lock
+	<-in
+	expired <- time.Now()
+	testx.Eventually(t, func() bool { return len(expired) == 0 }, "the tick is received")
+	out <- true
+	require.Equal(t, Expired, testx.Recv(t, outcome))
+}

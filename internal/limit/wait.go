@@ -103,11 +103,13 @@ func (l *Limiter) look(w *waiter) (left time.Duration, out bool) {
 	return left, false
 }
 
-// leave takes w out of the line, and returns its outcome, unless it has one.
+// leave takes w out of the line, and returns its outcome, unless it has one. Who was
+// let through and whose time is over has lost its token: the tick of expired was
+// received, and whoever waits under the same timer next would wait for ever.
 func (l *Limiter) leave(w *waiter, outcome Outcome) Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w.out && w.outcome == Passed {
+	if w.out && w.outcome == Passed && outcome != Expired {
 		return Passed // it has the token
 	}
 	if !w.out {
