@@ -27,7 +27,8 @@ type Options struct {
 	Workers int
 
 	// QueueSize is how many tasks can wait, rounded up to a power of two and
-	// at least 2. 0 means DefaultQueueSize; negative is an error.
+	// at least 2. 0 means DefaultQueueSize; negative or above queue.MaxCapacity
+	// is an error, and so is more than can be addressed.
 	QueueSize int
 
 	// IdleTimeout is how long a worker without work keeps its goroutine. 0

@@ -40,7 +40,8 @@ var (
 )
 
 // Pool runs tasks on a bounded number of workers. Use New; end it with
-// Shutdown. All methods may be called from many goroutines at once.
+// Shutdown. All methods may be called from many goroutines at once. A nil
+// context is a programming error and panics.
 type Pool struct {
 	opts     Options
 	tasks    *queue.Ring[Task]
@@ -164,7 +165,8 @@ func (p *Pool) Resize(workers int) error {
 // Shutdown refuses further tasks, waits until all that were accepted have run,
 // and returns nil. When ctx ends first it returns an error that is ctx's and
 // tells what is left; the tasks go on, and Shutdown may be called again to wait
-// further. After it has returned nil, it returns nil at once.
+// further. After it has returned nil, it returns nil at once. A task must not
+// call it without a ctx that ends: it waits for the task.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	arg.Context(ctx, "pool")
 	p.tasks.Close()

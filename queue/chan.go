@@ -10,7 +10,8 @@ import (
 // Chan is a Queue over a plain Go channel: the ring's twin, to compare it with
 // and to fall back on. Unlike a bare channel it can be closed while others
 // send: they get ErrClosed instead of a panic, and nothing accepted is lost.
-// Use NewChan. A Chan must not be copied.
+// Use NewChan. A Chan must not be copied. Methods are those of Queue: safe for
+// many goroutines; a nil context panics.
 type Chan[T any] struct {
 	// The channel carries pointers to recycled boxes, since the elements of a
 	// channel have at most 64 KiB and a T may have more. There is a box for

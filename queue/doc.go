@@ -27,18 +27,21 @@
 //     goroutine was quicker.
 //   - Values of one producer are popped in the order they were pushed. With one
 //     producer that is the order of the whole queue.
-//   - Nobody spins: consumers of an empty queue and producers of a full one sleep.
+//   - Who waits sleeps: consumers of an empty queue and producers of a full one.
+//     Only at a ring of 32 values or more, and only while values flow, they first
+//     stay awake for a pause of some microseconds, in case it ends the wait, and
+//     not after pauses that brought nothing. An idle queue burns no CPU.
 //   - A popped value is not kept alive by the queue.
 //
 // # Which one
 //
 // [NewRing] returns the concrete type, whose methods are called directly. [New]
-// returns the [Queue] interface and takes the backend from [Options]. All
-// backends keep the promises above, but that ZenQ keeps a popped value until its cell is
-// used again; they differ in speed and age:
-// [BackendRing] is the fast one, [BackendChan] is the one to compare it with,
-// and [BackendZenQ] is for those who come from ZenQ and for measuring it, on
-// Go 1.22 only.
+// returns the [Queue] interface and takes the backend from [Options]. The
+// methods of [Ring] and [Chan] are those of Queue: safe for many goroutines; a
+// nil context panics. All backends keep the promises above, with the exceptions
+// that [BackendZenQ] names; they differ in speed: [BackendRing] is the fast one,
+// [BackendChan] is the one to compare it with, and BackendZenQ is for those who
+// come from ZenQ and for measuring it, on Go 1.22 only.
 //
 // # What lock-free means here
 //

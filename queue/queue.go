@@ -25,7 +25,8 @@ type Queue[T any] interface {
 
 	// PopBatch takes up to len(dst) values: it waits for the first as Pop
 	// does and takes what else is there. On an error it took none. With an
-	// empty dst it returns 0 and does not block.
+	// empty dst it does not block and returns 0, and ctx.Err(): nil unless ctx
+	// has ended, also if the queue is closed.
 	PopBatch(ctx context.Context, dst []T) (int, error)
 
 	// Close refuses further pushes. What was accepted can still be popped.
@@ -56,7 +57,9 @@ type Pusher[T any] interface {
 
 	// PushBatch queues the values of vs in their order, blocking as Push does,
 	// and returns how many: a prefix of that length was queued, and the error
-	// says why it is shorter than vs.
+	// says why it is shorter than vs. With an empty vs it does not block and
+	// returns 0, and ctx.Err(): nil unless ctx has ended, also if the queue is
+	// closed.
 	PushBatch(ctx context.Context, vs []T) (int, error)
 }
 

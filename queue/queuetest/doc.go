@@ -1,6 +1,6 @@
 // Package queuetest holds a queue.Queue to what package queue promises. The
 // backends of package queue pass it; it is for those who write one of their own,
-// to put it under a dispatcher or a server's place:
+// to use it under a dispatcher in place of a server:
 //
 //	func TestConformance(t *testing.T) {
 //		queuetest.Run(t, queuetest.Factory[queuetest.Value]{
