@@ -35,7 +35,7 @@ var may = map[string][]string{
 	"pool":            {module + "queue", ants},
 	"dispatcher":      {module + "queue"},
 	"server":          {module + "queue", module + "dispatcher"},
-	"pprof":           {module + "queue", module + "dispatcher", module + "server"},
+	"pprof":           {},
 }
 
 type pkg struct {
