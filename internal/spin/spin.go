@@ -42,7 +42,10 @@ const Flowing = 8
 // Flow is for the goroutines that find a queue empty, or full: while values flow,
 // the other side is at work, and it is likely that a pause ends the need to sleep.
 // Each side has its own. The zero value is ready.
-type Flow struct{ last atomic.Uint64 }
+type Flow struct {
+	last  atomic.Uint64
+	habit habit
+}
 
 // Small is the capacity below which there is no pause: so few values pass in less
 // time than it takes to see that they did.
@@ -75,9 +78,11 @@ func (f *Flow) until(passed uint64, capacity, pauses int, try func() bool) bool 
 	for left := pauses * steps; left > 0; left -= each {
 		pause(each)
 		if try() {
+			f.habit.learn(true)
 			return true
 		}
 	}
+	f.habit.learn(false)
 	return false
 }
 
@@ -85,5 +90,42 @@ func (f *Flow) until(passed uint64, capacity, pauses int, try func() bool) bool 
 func (f *Flow) worth(passed uint64) bool {
 	worth := passed-f.last.Load() >= Flowing
 	f.last.Store(passed)
-	return worth && Parallel()
+	return worth && f.habit.chance()
+}
+
+// habit is whether to pause, learned from what pauses brought. Where other programs,
+// or a limit of the container, leave the goroutines one processor, the other side
+// stands still while one pauses, and each pause is lost.
+type habit struct {
+	misses atomic.Int32 // less those that brought something, from 0 to mostMisses
+	rest   atomic.Int32 // how many chances to let pass before the next pause
+}
+
+// With this many misses one chance in 64 is taken, to find out whether it is still
+// so.
+const mostMisses = 6
+
+// chance reports whether to pause, if there is reason to. Whoever does says next
+// whether it was of use.
+func (h *habit) chance() bool {
+	if rest := h.rest.Load(); rest > 0 {
+		h.rest.Store(rest - 1) // others may, too: it is a matter of degree
+		return false
+	}
+	return Parallel()
+}
+
+// learn takes whether a pause was of use. Those that were not count as much as those
+// that were, so if they are more than half, they become rare.
+func (h *habit) learn(useful bool) {
+	misses := h.misses.Load()
+	if useful {
+		if misses > 0 {
+			h.misses.Store(misses - 1)
+		}
+		return
+	}
+	misses = min(misses+1, mostMisses)
+	h.misses.Store(misses)
+	h.rest.Store(1<<misses - 1)
 }

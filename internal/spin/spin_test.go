@@ -33,15 +33,38 @@ func TestPauses(t *testing.T) {
 		never := func() bool { looks++; return false }
 		require.False(t, f.Items(100, c.capacity, never))
 		require.Equal(t, c.items, looks, "%d", c.capacity)
+		f.habit = habit{} // or it has learned
 		looks = 0
 		require.False(t, f.Room(200, c.capacity, never))
 		require.Equal(t, c.room, looks, "%d", c.capacity)
 		require.False(t, f.Room(201, c.capacity, never))
 		require.Equal(t, c.room, looks, "nothing flows")
+		f.habit = habit{}
 		once := func() bool { looks++; return true }
 		require.Equal(t, c.room > 0, f.Room(300, c.capacity, once))
 		require.Equal(t, c.room+min(c.room, 1), looks)
 	}
+}
+
+// Where pauses bring nothing they become rare; where most of them do, they do not.
+func TestHabit(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	pauses := func(h *habit, chances int, useful func(i int) bool) (n int) {
+		for i := 0; i < chances; i++ {
+			if h.chance() {
+				n++
+				h.learn(useful(n))
+			}
+		}
+		return n
+	}
+	var h habit
+	require.Equal(t, 100, pauses(&h, 100, func(int) bool { return true }))
+	require.Equal(t, 6+10, pauses(&h, 126+10*64, func(int) bool { return false }))
+	h.rest.Store(0)
+	require.Equal(t, 100, pauses(&h, 100, func(int) bool { return true }), "the first that is of use ends it")
+	require.Greater(t, pauses(&h, 1000, func(i int) bool { return i%3 != 0 }), 500, "most are")
+	require.Less(t, pauses(&h, 10_000, func(i int) bool { return i%3 == 0 }), 1000, "most are not")
 }
 
 // The loop must not be removed: it would leave nothing of the pause.
