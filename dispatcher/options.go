@@ -13,8 +13,11 @@ import (
 type Overflow uint8
 
 const (
-	Block  Overflow = iota // wait until there is room, or ctx or Timeout ends; the default
-	Reject                 // refuse at once, with an error that is ErrOverloaded
+	// Block waits until there is room, or ctx or Timeout ends; the default. A wait
+	// for the rate that would be longer than that is refused at once, with
+	// ErrRateLimited.
+	Block  Overflow = iota
+	Reject          // refuse at once, with an error that is ErrOverloaded
 )
 
 // Limiter is a rate limit. *rate.Limiter of golang.org/x/time/rate is one.

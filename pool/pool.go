@@ -147,8 +147,9 @@ func isNil(t Task) bool {
 
 // Resize changes how many tasks run at once. More workers start as there is
 // work for them. Of too many, each ends after the task it runs, or when its
-// IdleTimeout is over; no task starts while as many as may are running. Resize
-// does not wait for that. workers below 1 or above MaxWorkers is an error.
+// IdleTimeout is over; no further task starts while as many as may are running,
+// but one that a worker is just taking. Resize does not wait for that. workers
+// below 1 or above MaxWorkers is an error.
 func (p *Pool) Resize(workers int) error {
 	if err := checkWorkers("Resize", workers, 1); err != nil {
 		return err

@@ -204,6 +204,28 @@ func TestResize(t *testing.T) {
 	require.LessOrEqual(t, p.Stats().Running, 3)
 }
 
+// Workers that were hired and have not begun know of a Resize that came since.
+func TestResizeBeforeTheFirstTask(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const rounds = 100
+	together := 0
+	for i := 0; i < rounds; i++ {
+		p, err := pool.New(pool.Options{Workers: 2})
+		require.NoError(t, err)
+		var g gauge
+		for i := 0; i < 2; i++ {
+			require.NoError(t, p.Submit(bg, g.do(func() { time.Sleep(100 * time.Microsecond) })))
+		}
+		begun := g.most.Load() > 0 // this goroutine was preempted in between
+		require.NoError(t, p.Resize(1))
+		require.NoError(t, p.Shutdown(bg))
+		if !begun && g.most.Load() > 1 {
+			together++
+		}
+	}
+	require.Less(t, together, rounds/10)
+}
+
 func TestIdleTimeout(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 2, IdleTimeout: time.Millisecond})
 	for i := 0; i < 3; i++ {

@@ -83,6 +83,10 @@ func (p *Pool) work() {
 	}()
 	var timer park.Timer
 	for {
+		if p.surplus() { // also before its first task: Resize may have come since it was hired
+			ended = true
+			return
+		}
 		t, ok := p.tasks.TryPop()
 		if !ok {
 			if t, ok = p.next(&timer); !ok {
@@ -92,10 +96,6 @@ func (p *Pool) work() {
 		}
 		p.hire()
 		p.run(t)
-		if p.surplus() {
-			ended = true
-			return
-		}
 	}
 }
 

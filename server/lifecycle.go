@@ -144,9 +144,11 @@ func (s *Server[Req, Resp]) outcome(ran bool) error {
 // Close ends the server now: it refuses messages from now on, and what was
 // accepted and not handled is answered, with ErrServerClosed, as soon as the
 // handler call that runs has returned; commands are handed to
-// Options.OnCommandError with that error. The handler's Stop is called. Close
-// does not wait for any of this, Done tells when it is over; so a handler may
-// call Close. It returns nil.
+// Options.OnCommandError with that error. An offloaded message that the pool has
+// taken is answered when a worker comes to it: not at once, if the workers are
+// busy with something else. The handler's Stop is called. Close does not wait for
+// any of this, Done tells when it is over; so a handler may call Close. It returns
+// nil.
 func (s *Server[Req, Resp]) Close() error {
 	s.abort(ErrServerClosed)
 	return nil
