@@ -142,22 +142,28 @@ func (s *Server[Req, Resp]) refused(e *dispatcher.Envelope[Req, Resp], err error
 	s.lost(e, err)
 }
 
-// lost gives a message the outcome err.
+// lost gives a message the outcome err. Refusals come by the queueful, and are
+// counted: they are not logged. What a handler returned is logged whatever it is,
+// so that one that sends to another server does not fail unseen.
 func (s *Server[Req, Resp]) lost(e *dispatcher.Envelope[Req, Resp], err error) {
-	if e.IsRequest() {
+	switch {
+	case e.IsRequest():
 		var zero Resp
 		e.Reply(zero, err)
-		return
+	case err == ErrServerClosed || err == ErrPoolFull || err == dispatcher.ErrShed:
+		s.tellHook(e.Message(), err)
+	default:
+		s.failedCommand(e.Message(), err)
 	}
-	s.failedCommand(e.Message(), err)
 }
 
 // failedCommand tells the log and the hook: there is nobody else to tell.
 func (s *Server[Req, Resp]) failedCommand(cmd Req, err error) {
-	// Refusals come by the queueful, and are counted.
-	if err != ErrServerClosed && err != ErrPoolFull && err != dispatcher.ErrShed {
-		s.opts.Logger.Warn("server: command failed", "type", fmt.Sprintf("%T", cmd), "err", err)
-	}
+	s.opts.Logger.Warn("server: command failed", "type", fmt.Sprintf("%T", cmd), "err", err)
+	s.tellHook(cmd, err)
+}
+
+func (s *Server[Req, Resp]) tellHook(cmd Req, err error) {
 	if s.opts.OnCommandError == nil {
 		return
 	}

@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -54,4 +57,42 @@ func TestGoexitInTheHook(t *testing.T) {
 			})
 		}
 	})
+}
+
+// What a command's handler returns is logged, though it be an error that this
+// server has refusals of its own for: a handler that sends to another server
+// returns what that one answers. The server's own refusals are not logged.
+func TestErrorOfAnotherServerIsLogged(t *testing.T) {
+	for _, err := range []error{server.ErrServerClosed, server.ErrPoolFull, dispatcher.ErrShed} {
+		each(t, func(t *testing.T, m mode) {
+			var mu sync.Mutex
+			var buf bytes.Buffer
+			m.opts.Logger = slog.New(slog.NewTextHandler(&lockedWriter{mu: &mu, w: &buf}, nil))
+			hooks, want := 0, err
+			m.opts.OnCommandError = func(_ any, got error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if hooks++; got != want {
+					t.Errorf("the hook was told %v", got)
+				}
+			}
+			s, d := start(t, funcs(func(context.Context, int) (int, error) { return 0, err }), m.opts, dispatcher.Options{})
+			require.NoError(t, d.Send(context.Background(), 1))
+			require.NoError(t, s.Shutdown(context.Background()))
+			mu.Lock()
+			require.Equal(t, 1, strings.Count(buf.String(), "command failed"))
+			require.Equal(t, 1, hooks)
+			buf.Reset()
+			hooks = 0
+			mu.Unlock()
+
+			want = server.ErrServerClosed
+			s, d = newServer(t, funcs(echo), m.opts, dispatcher.Options{})
+			require.NoError(t, d.Send(context.Background(), 1))
+			require.NoError(t, s.Close())
+			<-s.Done()
+			require.Equal(t, 1, hooks)
+			require.Empty(t, buf.String())
+		})
+	}
 }
