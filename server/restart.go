@@ -77,11 +77,14 @@ func (s *supervised[Req, Resp]) start(c *child[Req, Resp]) error {
 		return nil
 	}
 	token, cancel := context.WithCancel(s.server.token)
+	started := false
+	defer func() {
+		if !started { // also if Start has called Goexit
+			cancel()
+		}
+	}()
 	err := guard(func() error { return h.Start(token) })
-	if err != nil {
-		cancel()
-	}
-	c.cancel = cancel
+	c.cancel, started = cancel, err == nil
 	return err
 }
 
