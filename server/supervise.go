@@ -14,7 +14,8 @@ const (
 	DefaultRestarts = 3
 	// DefaultWithin is the Within of RestartOptions that leave it 0.
 	DefaultWithin = 5 * time.Second
-	// DefaultBackoff is the Backoff of RestartOptions that leave it 0.
+	// DefaultBackoff is the Backoff of RestartOptions that leave it 0, unless their
+	// MaxBackoff is shorter.
 	DefaultBackoff = 10 * time.Millisecond
 	// DefaultMaxBackoff is the MaxBackoff of RestartOptions that leave it 0.
 	DefaultMaxBackoff = time.Second
@@ -32,8 +33,8 @@ type RestartOptions struct {
 	Within time.Duration
 
 	// Backoff is the pause before a restart; it doubles with each that was in
-	// the last Within, up to MaxBackoff. 0 means DefaultBackoff; negative: no
-	// pause.
+	// the last Within, up to MaxBackoff. 0 means DefaultBackoff, or MaxBackoff if
+	// that is set and shorter; negative: no pause.
 	Backoff time.Duration
 
 	// MaxBackoff is the longest pause. 0 means DefaultMaxBackoff, or Backoff if
@@ -55,7 +56,9 @@ func (o RestartOptions) withDefaults() (RestartOptions, error) {
 		o.Within = DefaultWithin
 	}
 	if o.Backoff == 0 {
-		o.Backoff = DefaultBackoff
+		if o.Backoff = DefaultBackoff; o.MaxBackoff > 0 {
+			o.Backoff = min(o.Backoff, o.MaxBackoff)
+		}
 	}
 	if o.MaxBackoff == 0 {
 		o.MaxBackoff = max(DefaultMaxBackoff, o.Backoff)

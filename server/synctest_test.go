@@ -115,6 +115,29 @@ func TestRestartsInVirtualTime(t *testing.T) {
 	})
 }
 
+// No pause is longer than MaxBackoff, though it be shorter than the default of
+// Backoff.
+func TestMaxBackoffIsTheLongestPause(t *testing.T) {
+	for _, longest := range []time.Duration{time.Millisecond, server.DefaultBackoff, 3 * server.DefaultBackoff} {
+		synctest.Test(t, func(t *testing.T) {
+			var tr troupe
+			s, d := newServer(t, tr.supervise(t, server.RestartOptions{MaxBackoff: longest}), server.Options{}, dispatcher.Options{})
+			ran := make(chan error, 1)
+			go func() { ran <- s.Run(context.Background()) }()
+			for _, pause := range []time.Duration{server.DefaultBackoff, 2 * server.DefaultBackoff, 4 * server.DefaultBackoff} {
+				start := time.Now()
+				_, err := d.Request(context.Background(), doPanic)
+				require.Error(t, err)
+				_, err = d.Request(context.Background(), 1)
+				require.NoError(t, err)
+				require.Equal(t, min(pause, longest), time.Since(start))
+			}
+			require.NoError(t, s.Shutdown(context.Background()))
+			require.NoError(t, <-ran)
+		})
+	}
+}
+
 // A call that others wait behind for more than the limit is logged, whenever in
 // the watch's rhythm it starts.
 func TestSlowHandlerIsNotMissed(t *testing.T) {
