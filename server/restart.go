@@ -100,19 +100,21 @@ func (s *supervised[Req, Resp]) failed(c *child[Req, Resp], v any) {
 		if c.cancel != nil {
 			c.cancel()
 		}
-		if pause, ok := s.again(reason); ok {
+		n := s.again(reason)
+		if n > 0 {
 			s.restarting.Add(1)
-			go s.restart(c, pause)
+			go s.restart(c, s.opts.pause(n))
 		}
+		s.report(reason, n) // last: a Logger may call Goexit
 	}
 	if v != nil {
 		panic(v)
 	}
 }
 
-// again counts a failure and returns how long to wait before a restart, or that
-// there were too many.
-func (s *supervised[Req, Resp]) again(reason error) (time.Duration, bool) {
+// again counts a failure and returns how many there were of late, this one
+// included, or 0 if that was one too many: then it has ended the server.
+func (s *supervised[Req, Resp]) again(reason error) (n int) {
 	s.mu.Lock()
 	now := time.Now()
 	for len(s.recent) > 0 && (now.Sub(s.recent[0]) > s.opts.Within || len(s.recent) >= 64 && s.opts.Max < 0) {
@@ -121,16 +123,29 @@ func (s *supervised[Req, Resp]) again(reason error) (time.Duration, bool) {
 	if s.opts.Max >= 0 && len(s.recent) >= s.opts.Max {
 		s.end = fmt.Errorf("%w: %d within %v; the last failure: %w", ErrTooManyRestarts, s.opts.Max, s.opts.Within, reason)
 		s.mu.Unlock()
-		s.server.opts.Logger.Error("server: handler failed and is not restarted", "err", s.end)
 		s.server.abort(ErrTooManyRestarts)
-		return 0, false
+		return 0
 	}
 	s.recent = append(s.recent, now)
-	n := len(s.recent)
+	n = len(s.recent)
 	s.mu.Unlock()
-	pause := s.opts.pause(n)
-	s.server.opts.Logger.Warn("server: handler failed and is restarted", "err", reason, "restart", n, "pause", pause)
-	return pause, true
+	return n
+}
+
+// report logs a failure; n is what again returned. It is called when all has been
+// done that others wait for, and a Logger that panics stops nothing: the handler
+// that is gone cannot be told, and everybody would wait for the next one.
+func (s *supervised[Req, Resp]) report(reason error, n int) {
+	defer func() { _ = recover() }()
+	log := s.server.opts.Logger
+	if n > 0 {
+		log.Warn("server: handler failed and is restarted", "err", reason, "restart", n, "pause", s.opts.pause(n))
+		return
+	}
+	s.mu.Lock()
+	end := s.end
+	s.mu.Unlock()
+	log.Error("server: handler failed and is not restarted", "err", end)
 }
 
 // restart replaces c, in as many attempts as it takes or as there may be. It is
@@ -138,20 +153,24 @@ func (s *supervised[Req, Resp]) again(reason error) (time.Duration, bool) {
 func (s *supervised[Req, Resp]) restart(c *child[Req, Resp], pause time.Duration) {
 	returned := false
 	defer func() {
-		if !returned { // build or Start has called Goexit
-			if pause, ok := s.again(ErrGoexit); ok {
-				go s.restart(c, pause)
-				return
-			}
+		if returned {
+			s.restarting.Done()
+			return
 		}
-		s.restarting.Done()
+		n := s.again(ErrGoexit) // of build, of Start or of the Logger
+		if n > 0 {
+			go s.restart(c, s.opts.pause(n))
+		} else {
+			defer s.restarting.Done()
+		}
+		s.report(ErrGoexit, n)
 	}()
 	if name := s.server.opts.Name; name != "" {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("server", name)))
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	for ok := true; ok; {
+	for n := 1; n > 0; {
 		select {
 		case <-timer.C:
 		case <-s.server.token.Done():
@@ -162,9 +181,10 @@ func (s *supervised[Req, Resp]) restart(c *child[Req, Resp], pause time.Duration
 		if err == nil {
 			break
 		}
-		if pause, ok = s.again(err); ok {
-			timer.Reset(pause)
+		if n = s.again(err); n > 0 {
+			timer.Reset(s.opts.pause(n))
 		}
+		s.report(err, n)
 	}
 	returned = true
 }

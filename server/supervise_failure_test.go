@@ -2,8 +2,11 @@ package server_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,3 +42,53 @@ func TestTokenOfAFailedStart(t *testing.T) {
 		})
 	}
 }
+
+// A Logger that panics, or calls Goexit, keeps no handler from being restarted, and
+// no server from ending when that was too often: the failure of a call, of build or
+// of Start is logged when all else has been done.
+func TestLoggerFails(t *testing.T) {
+	for name, logger := range map[string]failingLog{
+		"panics": func() { panic("the Logger") },
+		"Goexit": func() { runtime.Goexit() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, m mode) {
+				m.opts.Logger = slog.New(logger)
+				tr := troupe{fail: func(nth int) error {
+					if nth == 1 {
+						return errTest
+					}
+					return nil
+				}}
+				s, d := newServer(t, tr.supervise(t, server.RestartOptions{Max: 4, Within: time.Hour, Backoff: -1}), m.opts, dispatcher.Options{})
+				ran := make(chan error, 1)
+				go func() { ran <- s.Run(context.Background()) }()
+				within(t, "the restarts", func() {
+					for {
+						c, err := d.Go(context.Background(), doPanic)
+						if err != nil {
+							break
+						}
+						_, err = c.Wait(context.Background())
+						require.Error(t, err)
+						if name == "panics" && !errors.Is(err, server.ErrServerClosed) {
+							var p *server.PanicError
+							require.ErrorAs(t, err, &p)
+							require.Equal(t, "boom", p.Value, "the handler's, and not the Logger's")
+						}
+					}
+					require.ErrorIs(t, <-ran, server.ErrTooManyRestarts)
+				})
+				require.Positive(t, s.Stats().Restarts)
+			})
+		})
+	}
+}
+
+// failingLog is a slog.Handler that fails as the function does.
+type failingLog func()
+
+func (f failingLog) Enabled(context.Context, slog.Level) bool  { return true }
+func (f failingLog) Handle(context.Context, slog.Record) error { f(); return nil }
+func (f failingLog) WithAttrs([]slog.Attr) slog.Handler        { return f }
+func (f failingLog) WithGroup(string) slog.Handler             { return f }
