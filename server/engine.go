@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 	"github.com/sparkpipe/sparkpipe/internal/spin"
@@ -36,6 +37,8 @@ type owning struct {
 		Release() ring.Status
 	}
 	note *ring.Note
+
+	counting sync.Mutex // of Stats, which would take the role from each other
 }
 
 // mayRun reports whether requests run on their callers at the moment.
@@ -74,8 +77,12 @@ func (o *owning) awaitRole(ctx context.Context, e engine) bool {
 
 // counts returns what owners have counted: exactly if the role is nobody's or
 // the server has ended, otherwise as of the last publication. No count goes back.
+// Two at a time wait for each other, as each would see that the role is taken, and
+// not that it is by the other one only.
 func (o *owning) counts(e engine, done <-chan struct{}) (inline, requests, commands uint64) {
 	t := &o.tally
+	o.counting.Lock()
+	defer o.counting.Unlock()
 	if o.role.TryOwn() {
 		t.publishAll(o.note)
 		if o.role.Release() != ring.OK {

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/sparkpipe/sparkpipe/internal/ring"
+
 // Idle reports whether nobody has the role of s.
 func Idle[Req, Resp any](s *Server[Req, Resp]) bool { return s.owning != nil && !s.owning.role.Owned() }
 
@@ -29,4 +31,30 @@ func Places[Req, Resp any](s *Server[Req, Resp]) int64 {
 		return 0
 	}
 	return s.parallel.taken.Load()
+}
+
+// WhileCounting has the next Stats of s that takes the role call f before it
+// counts.
+func WhileCounting[Req, Resp any](s *Server[Req, Resp], f func()) {
+	s.owning.role = &counting{roleOf: s.owning.role, f: f}
+}
+
+type roleOf interface {
+	TryOwn() bool
+	Owned() bool
+	Release() ring.Status
+}
+
+type counting struct {
+	roleOf
+	f func()
+}
+
+func (c *counting) TryOwn() bool {
+	ok := c.roleOf.TryOwn()
+	if f := c.f; ok && f != nil {
+		c.f = nil
+		f()
+	}
+	return ok
 }

@@ -6,11 +6,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/server"
 )
 
 // Stats takes the role to read what owners have counted. That must cost nobody
@@ -61,4 +63,28 @@ func TestStatsWhileServing(t *testing.T) {
 			return st.Inline + st.Requests + st.Commands
 		}(), "after the end")
 	})
+}
+
+// Stats at rest are exact for all who look at once: one that finds the role in the
+// hands of another does not take that for work.
+func TestStatsAtOnceAtRest(t *testing.T) {
+	for _, opts := range []server.Options{{CallerRuns: server.CallerRunsAlways}, {CallerRuns: server.CallerRunsAlways, Lanes: 2}} {
+		s, d := start(t, funcs(echo), opts, dispatcher.Options{})
+		for n := 1; n <= 40; n++ { // some are timed, and published by that
+			idle(t, s)
+			_, err := d.Request(context.Background(), 1)
+			require.NoError(t, err)
+			idle(t, s)
+			inline := make(chan uint64, 1)
+			server.WhileCounting(s, func() {
+				go func() { inline <- s.Stats().Inline }()
+				// Time for it to be wrong; it may wait until this is over.
+				for end := time.Now().Add(5 * time.Millisecond); len(inline) == 0 && time.Now().Before(end); {
+					runtime.Gosched()
+				}
+			})
+			require.EqualValues(t, n, s.Stats().Inline)
+			require.EqualValues(t, n, <-inline)
+		}
+	}
 }
