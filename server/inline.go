@@ -36,11 +36,9 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 	returned := false
 	defer func() {
 		if !returned {
-			// If it was Offload that panicked, the request is queued, and has
-			// its outcome there.
-			if v := recover(); ran {
-				err = s.unwound(v)
-			}
+			// If it was Offload, the request has its outcome here all the same: in
+			// the queue, Offload would fail for it once more.
+			err, ran = s.unwound(recover()), true
 		}
 		r.leave()
 	}()

@@ -126,9 +126,7 @@ func (l *laneEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Re
 	returned := false
 	defer func() {
 		if !returned {
-			if v := recover(); ran {
-				err = s.unwound(v)
-			}
+			err, ran = s.unwound(recover()), true // also if it was Offload
 		}
 		l.leave()
 	}()

@@ -23,6 +23,8 @@ const (
 // At rest all accepted messages are accounted for: Queue.Pushed, which is each
 // request that was not on its caller's goroutine and each command, is the sum of
 // Requests, Commands, Expired, Refused, NotOffloaded, PoolFull, Shed and Evicted.
+// A request whose Offload panics on its caller's goroutine was neither queued nor
+// handled, and is in Panicked only.
 // What was not accepted, and why, is in dispatcher.Stats.
 type Stats struct {
 	Inline   uint64 // requests handled on their callers' goroutines
@@ -30,7 +32,7 @@ type Stats struct {
 	Commands uint64 // commands handled, offloaded ones included
 
 	Failed   uint64 // of all these, handler calls that returned an error
-	Panicked uint64 // of all these, handler calls that panicked or called Goexit
+	Panicked uint64 // calls of the handler, its Offload and its Key that panicked or called Goexit
 
 	Expired  uint64 // requests not handled because their caller had gone
 	Refused  uint64 // messages not handled because of Close
@@ -38,7 +40,7 @@ type Stats struct {
 	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
 	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
 
-	NotOffloaded uint64 // messages not handled because Offload, Key or the pool failed, or there is no pool
+	NotOffloaded uint64 // queued messages not handled because Offload, Key or the pool failed, or there is no pool
 
 	InFlight int // messages queued or offloaded; not those that an owner has taken, 16 at the most
 

@@ -240,7 +240,12 @@ func reasonsRound(t *testing.T, m mode, round int) server.Stats {
 	require.Equal(t, o.panicked.Load()+o.lostCommands.Load()+o.notOffloaded.Load(), st.Panicked)
 	require.Equal(t, o.shed.Load(), st.Shed+st.Evicted)
 	require.Equal(t, o.poolFull.Load(), st.PoolFull)
-	require.Equal(t, o.notOffloaded.Load(), st.NotOffloaded)
+	if m.name == "auto" || m.name == "always" || m.name == "lanes" {
+		// Where Offload panics on a caller's goroutine, nothing was queued.
+		require.GreaterOrEqual(t, o.notOffloaded.Load(), st.NotOffloaded)
+	} else {
+		require.Equal(t, o.notOffloaded.Load(), st.NotOffloaded)
+	}
 	require.GreaterOrEqual(t, o.closed.Load(), st.Refused)
 	if graceful {
 		require.Zero(t, o.closed.Load()+o.unsent.Load()+st.Refused)

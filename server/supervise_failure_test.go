@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,6 +82,68 @@ func TestLoggerFails(t *testing.T) {
 				})
 				require.Positive(t, s.Stats().Restarts)
 			})
+		})
+	}
+}
+
+// A request whose Offload fails is one failure, whosever goroutine asks, and has its
+// outcome there.
+func TestOffloadFailsOnce(t *testing.T) {
+	for name, opts := range map[string]server.Options{
+		"auto":  {},
+		"never": {CallerRuns: server.CallerRunsNever},
+		"lanes": {Lanes: 2},
+		"loops": {Concurrency: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int32
+			failed := 0
+			h, err := server.Supervise(func() (server.Handler[int, int], error) {
+				h := funcs(echo)
+				h.Offload = func(n int) bool {
+					if n >= 0 {
+						return false
+					}
+					asked.Add(1)
+					if n == doGoexit {
+						runtime.Goexit()
+					}
+					panic("Offload")
+				}
+				return h, nil
+			}, server.RestartOptions{Max: 2, Within: time.Hour, Backoff: -1})
+			require.NoError(t, err)
+			opts.Pool = closedPool{}
+			s, d := newServer(t, h, opts, dispatcher.Options{})
+			run(t, s)
+			for _, n := range []int{doPanic, doGoexit} {
+				if name == "auto" || name == "lanes" {
+					prove(t, s, d, 1)
+					idle(t, s)
+				}
+				returned := make(chan error, 1)
+				go func() {
+					err := server.ErrGoexit // of this goroutine
+					defer func() { returned <- err }()
+					_, err = d.Request(context.Background(), n)
+				}()
+				err := <-returned
+				if n == doGoexit {
+					require.Equal(t, server.ErrGoexit, err)
+				} else {
+					var p *server.PanicError
+					require.ErrorAs(t, err, &p)
+					require.Equal(t, "Offload", p.Value)
+				}
+				failed++
+				require.EqualValues(t, failed, asked.Load())
+				_, err = d.Request(context.Background(), 1) // by the next handler
+				require.NoError(t, err)
+			}
+			require.NoError(t, s.Shutdown(context.Background()))
+			st := audit(t, s, d)
+			require.EqualValues(t, 2, st.Restarts)
+			require.EqualValues(t, 2, st.Panicked)
 		})
 	}
 }
