@@ -28,6 +28,10 @@ var (
 	// ErrGoexit: the handler called runtime.Goexit.
 	ErrGoexit = errors.New("server: handler called runtime.Goexit")
 
+	// ErrRestarting is the answer to middleware that calls next again after a
+	// handler of Supervise has failed there, while that is not replaced.
+	ErrRestarting = errors.New("server: the handler has failed and is not restarted yet")
+
 	// ErrTooManyRestarts is what Run returns when a handler of Supervise failed
 	// more often than its RestartOptions allow.
 	ErrTooManyRestarts = errors.New("server: too many restarts")

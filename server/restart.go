@@ -20,9 +20,10 @@ import (
 //	given up        broken for good; the server is aborting
 //
 // The child becomes broken in failed, whoever's goroutine that is, and whole, as
-// another one, in replace. Handler calls do not look whether it is
-// broken: who is about to make one looks before (Server.rest, and unavailable for
-// callers that run their own). With one call at a time nothing breaks in between.
+// another one, in replace. Who is about to make a handler call looks before whether
+// it is broken (Server.rest, and unavailable for callers that run their own). With
+// one call at a time nothing breaks in between but by middleware that tries again,
+// and that is refused in HandleRequest.
 type supervised[Req, Resp any] struct {
 	build  func() (Handler[Req, Resp], error)
 	opts   RestartOptions

@@ -102,6 +102,11 @@ func (o RestartOptions) pause(n int) time.Duration {
 // the first time, is one more failure. A panic in middleware is no failure of the
 // handler, unless build put it there.
 //
+// Middleware around a supervised handler that recovers its panic and calls next
+// again gets ErrRestarting, or the answer of the next handler if that is there. But
+// with a Pool or with Concurrency it may get one of the handler that failed: such a
+// call cannot be told from one that was on its way. There, do not retry a panic.
+//
 // When there are more restarts than opts allow, the server ends as with Close,
 // and Run, or Shutdown if there is no Run, returns ErrTooManyRestarts with the
 // last failure.
@@ -145,12 +150,22 @@ func (s *supervised[Req, Resp]) make() (*child[Req, Resp], error) {
 
 var errUnattached = errors.New("server: a supervised handler that was not given to New, as it is or wrapped by Use")
 
+// alone reports whether calls run one at a time, so that a call of a handler that
+// has failed can only be another attempt of the middleware around it. Otherwise it
+// may be one that was on its way when another failed, and is not to be lost.
+func (s *supervised[Req, Resp]) alone() bool {
+	return s.server.opts.Concurrency == 1 && s.server.opts.Pool == nil
+}
+
 // HandleRequest has the handler that is there handle req.
 func (s *supervised[Req, Resp]) HandleRequest(ctx context.Context, req Req) (resp Resp, err error) {
 	if s.server == nil {
 		return resp, errUnattached
 	}
 	c := s.child.Load()
+	if c.broken.Load() && s.alone() {
+		return resp, ErrRestarting
+	}
 	returned := false
 	defer func() {
 		if !returned {

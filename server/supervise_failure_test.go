@@ -148,6 +148,47 @@ func TestOffloadFailsOnce(t *testing.T) {
 	}
 }
 
+// Middleware that recovers a panic and tries again does not reach the handler that
+// failed, where calls run one at a time.
+func TestRetryAfterAFailure(t *testing.T) {
+	retry := func(next func(context.Context, int) (int, error)) func(context.Context, int) (int, error) {
+		return func(ctx context.Context, n int) (int, error) {
+			func() {
+				defer func() { _ = recover() }()
+				_, _ = next(ctx, n)
+			}()
+			return next(ctx, n)
+		}
+	}
+	each(t, func(t *testing.T, m mode) {
+		if !m.serial() {
+			t.Skip("calls run beside each other")
+		}
+		var tr troupe
+		h := server.Use(tr.supervise(t, server.RestartOptions{Backoff: time.Hour}), retry)
+		s, d := newServer(t, h, m.opts, dispatcher.Options{})
+		run(t, s)
+		if m.name == "auto" || m.name == "lanes" {
+			prove(t, s, d, 0)
+			idle(t, s)
+		}
+		_, err := d.Request(context.Background(), doPanic)
+		require.Equal(t, server.ErrRestarting, err)
+		require.NoError(t, s.Close())
+		<-s.Done()
+		require.Zero(t, s.Stats().Panicked, "the middleware has seen to it")
+
+		tr = troupe{}
+		s, d = start(t, server.Use(tr.supervise(t, eager), retry), m.opts, dispatcher.Options{})
+		_, err = d.Request(context.Background(), doPanic)
+		require.Error(t, err) // of the retry, by the next handler or for want of it
+		sum, err := d.Request(context.Background(), 1)
+		require.NoError(t, err)
+		require.Equal(t, 2, sum, "by another one, asked twice")
+		require.NoError(t, s.Shutdown(context.Background()))
+	})
+}
+
 // failingLog is a slog.Handler that fails as the function does.
 type failingLog func()
 
