@@ -46,8 +46,9 @@
 // A handler that is an [Offloader] sends messages it chooses to
 // Options.Pool, a *pool.Pool for example, where their handler calls run beside
 // each other and beside the others. The server never waits for the pool: what
-// it does not take at once goes to a backlog, and when that is full the
-// request fails with [ErrPoolFull].
+// it does not take at once goes to a backlog, which has as many places as the
+// queue: Options.Queue.Capacity. When that is full, a request fails with
+// [ErrPoolFull], and a command is handed to Options.OnCommandError with it.
 //
 // With a [Keyer], the messages of one key, of one user or account for example,
 // are handled one after the other there, and those of others beside them.
@@ -80,6 +81,7 @@
 // and the server ends when that happens too often.
 //
 // A handler must not wait for its own server, by a Request to it or a Send
-// into its full queue: the server would wait for the handler. Such a call
-// ends only with its ctx or Timeout; Options.SlowHandler makes it visible.
+// into its full queue, and neither must Options.OnCommandError: the server would
+// wait for the handler, or the hook. Such a call ends only with its ctx or
+// Timeout; Options.SlowHandler makes it visible.
 package server

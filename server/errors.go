@@ -17,8 +17,9 @@ var (
 	// ErrNoHandler: there is no handler for a message of this type.
 	ErrNoHandler = errors.New("server: no handler")
 
-	// ErrPoolFull: the pool and the backlog before it are full. It is also
-	// dispatcher.ErrOverloaded.
+	// ErrPoolFull: the pool and the backlog before it, which has as many places
+	// as the queue, are full. A request fails with it, and a command is handed to
+	// Options.OnCommandError with it. It is also dispatcher.ErrOverloaded.
 	ErrPoolFull = errs.New("server: pool full", dispatcher.ErrOverloaded)
 
 	// ErrNoPool: the handler wants the message offloaded, and Options.Pool is

@@ -22,8 +22,8 @@ const (
 	// since any call may be preempted.
 	toDoubt = 2
 	// sampleFast and sampleSlow are how many calls share one sample, while the
-	// samples agree: two clock reads, some 80 ns, in 64 calls of perhaps 20 ns
-	// or in 8 of more than 5 µs.
+	// samples agree: two clock reads (20 to 70 ns each, by machine) in 64 calls of
+	// perhaps 20 ns or in 8 of more than 5 µs.
 	sampleFast = 64
 	sampleSlow = 8
 )

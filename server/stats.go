@@ -42,18 +42,18 @@ type Stats struct {
 
 	NotOffloaded uint64 // queued messages not handled because Offload, Key or the pool failed, or there is no pool
 
-	InFlight int // messages queued or offloaded; not those that an owner has taken, 16 at the most
+	InFlight int // messages queued or offloaded; not those that an owner has taken, 32 at the most
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool or for their key
 
 	Restarts uint64 // handlers of Supervise that took the place of one that failed
 
-	Limit        int // Options.Adaptive: how many goroutines may drain the queue now
+	Limit        int // Options.Adaptive: how many goroutines may drain the queue now; 0 without it, and with Concurrency 1
 	OffloadLimit int // and how many messages the pool may have; 0: no limit
 
 	Queue queue.Stats // the queue of messages; with Options.Lanes, all together
-	Lanes []LaneStats // each by itself; nil without Options.Lanes
+	Lanes []LaneStats // each by itself; nil unless Options.Lanes is above 1
 	Fast  bool        // CallerRunsAuto: the handler has proved fast
 
 	Timing *Timing // with Options.Timing; otherwise nil
