@@ -16,7 +16,10 @@ const (
 	// ShedSlough, the default, sheds every message that has waited longer than
 	// twice the Target from when the shortest wait of an Interval was above the
 	// Target, until there was nothing to shed for an Interval: the law of "Fail at
-	// Scale", ACM Queue 13(8), 2015, with a longer memory. It holds waits near
+	// Scale", ACM Queue 13(8), 2015, with a longer memory. A slough is a bog, where
+	// water stands because nothing drains it: so is the queue that this law is for,
+	// whose messages have all waited long, and which does not empty by itself. What
+	// has stood too long is taken out at once, all of it. The law holds waits near
 	// twice the Target at any load: in a simulation at twice the capacity, with a
 	// Target of 2 ms and an Interval of 50 ms, the 99th percentile was 4 ms.
 	ShedSlough ShedLaw = iota
@@ -49,8 +52,8 @@ const DefaultShedInterval = 25
 // Timeout of a dispatcher is known to its own side only: such a request is
 // dropped from when it has passed.
 //
-// It costs two clock reads for each queued message, some 80 ns; the dispatcher
-// makes one of them, unasked.
+// It costs two clock reads for each queued message (20 to 70 ns each, by machine);
+// the dispatcher makes one of them, unasked.
 type ShedOptions struct {
 	// Target is the wait that is good, and what turns shedding on. At twice
 	// this, messages are shed, so it should be several handler calls. 0 sheds

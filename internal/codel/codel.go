@@ -11,7 +11,8 @@
 //     do not, it takes minutes: after n drops it drops sqrt(n) in an interval.
 //   - [Slough] drops every message that waited longer than twice the target as long
 //     as the queue is bad. That is enough at once, whatever the load, and right
-//     for a server whose callers have given up by then.
+//     for a server whose callers have given up by then. A slough is a bog, where
+//     water stands because nothing drains it.
 //
 // Time is that of any clock that does not go back, read by the caller. Neither
 // type is safe for concurrent use: the queue's consumer calls it.
