@@ -100,6 +100,16 @@ func (c *clock) offloaded(since time.Time) {
 	}
 }
 
+// forget has what the queue waits for now, a restart, not be taken for a handler
+// call.
+func (c *clock) forget() {
+	if s := c.queue; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.last = time.Time{}
+	}
+}
+
 // start and stop say when the server serves. A nil clock does not care.
 func (c *clock) start() {
 	if c != nil {

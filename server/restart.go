@@ -221,6 +221,9 @@ func (s *supervised[Req, Resp]) halt() error {
 // rest waits, before a message is handled, until the handler is there. It
 // reports whether the message was dropped.
 func (s *Server[Req, Resp]) rest(e *dispatcher.Envelope[Req, Resp]) (dropped bool) {
+	if s.clock != nil {
+		defer s.clock.forget() // the turn was before the pause, which is no part of a call
+	}
 	for {
 		c := s.supervised.child.Load()
 		if !c.broken.Load() {

@@ -1,0 +1,62 @@
+//go:build go1.25
+
+package server_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/server"
+)
+
+// answers requires that requests which can be handled at once are, though their
+// deadlines are near.
+func answers(t *testing.T, d disp, n int) {
+	t.Helper()
+	for i := 0; i < n; i++ {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		_, err := d.Request(ctx, 5)
+		cancel()
+		require.NoError(t, err)
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// The pause before a restart, which messages waited for, is not taken for the time
+// of a handler call: who comes later has a deadline that is shorter than it.
+func TestShedAfterARestart(t *testing.T) {
+	for _, loops := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			h, err := server.Supervise(func() (server.Handler[int, int], error) {
+				return funcs(func(ctx context.Context, n int) (int, error) {
+					if n == 1 {
+						time.Sleep(20 * time.Millisecond)
+						panic(n)
+					}
+					return sleepy(ctx, n)
+				}), nil
+			}, server.RestartOptions{Backoff: 500 * time.Millisecond})
+			require.NoError(t, err)
+			s, d := newServer(t, h, server.Options{
+				CallerRuns:  server.CallerRunsNever,
+				Concurrency: loops,
+				Shed:        server.ShedOptions{Target: 100 * time.Millisecond, Interval: time.Second},
+			}, dispatcher.Options{})
+			ran := make(chan error, 1)
+			go func() { ran <- s.Run(context.Background()) }()
+			for i := 1; i <= 1+2*loops; i++ {
+				require.NoError(t, d.Send(context.Background(), i))
+			}
+			time.Sleep(600 * time.Millisecond)
+			require.EqualValues(t, 1, s.Stats().Restarts)
+			answers(t, d, 30)
+			require.NoError(t, s.Shutdown(context.Background()))
+			require.NoError(t, <-ran)
+		})
+	}
+}
