@@ -72,7 +72,9 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 	}
 	law := c.queue
 	if !owner {
-		law, left = c.pool, int(s.offloading.Load())-1
+		// What is between two turns there may be the work of others who share the
+		// pool, so it says nothing about calls, nor what deadlines can be met.
+		law, left, deadline = c.pool, int(s.offloading.Load())-1, time.Time{}
 	} else if c.codel && s.lanes != nil {
 		_, left, _ = s.lanes.set.Progress(lane)
 	}

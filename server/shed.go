@@ -47,8 +47,9 @@ const DefaultShedInterval = 25
 // for nothing and is never shed.
 //
 // With shedding on, a request whose ctx has a deadline is shed too if even a
-// handler call as short as the shortest of late would end after it, and one whose
-// deadline has passed is not handled, though the timer of its ctx be late. The
+// handler call as short as the shortest of late would end after it; not so at its
+// turn on the pool, where nobody knows what calls take. One whose deadline has
+// passed is not handled, though the timer of its ctx be late. The
 // Timeout of a dispatcher is known to its own side only: such a request is
 // dropped from when it has passed.
 //
@@ -101,7 +102,9 @@ type shedder struct {
 	// The shortest handler call, as its queue tells: a message that was waiting
 	// when the one before it had its turn has its own when that is done. So an
 	// owner that is never idle between two turns shows the time of a call, for
-	// nothing. With several loops this is too short, and never too long.
+	// nothing. With several loops this is too short, and never too long. Workers of
+	// a pool may be busy with what is not the server's, so there it is not asked
+	// for: turns on the pool have no deadline.
 	interval time.Duration
 	last     time.Time // the turn of the message before, if it was handled
 	end      time.Time // of the current interval

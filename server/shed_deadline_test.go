@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -59,4 +60,34 @@ func TestShedAfterARestart(t *testing.T) {
 			require.NoError(t, <-ran)
 		})
 	}
+}
+
+// task is somebody else's work on a pool.
+type task func()
+
+func (f task) Run() { f() }
+
+// The work of others who share the pool is not taken for the time of a handler
+// call.
+func TestShedOnASharedPool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := pool.New(pool.Options{Workers: 1})
+		require.NoError(t, err)
+		h := funcs(sleepy)
+		h.Offload = func(int) bool { return true }
+		s, d := newServer(t, h, server.Options{Pool: p, Shed: server.ShedOptions{Target: 100 * time.Millisecond, Interval: time.Second}}, dispatcher.Options{})
+		ran := make(chan error, 1)
+		go func() { ran <- s.Run(context.Background()) }()
+		other := func() { time.Sleep(500 * time.Millisecond) }
+		require.NoError(t, p.TrySubmit(task(other)))
+		require.NoError(t, d.Send(context.Background(), 1))
+		time.Sleep(time.Millisecond)
+		require.NoError(t, p.TrySubmit(task(other)))
+		require.NoError(t, d.Send(context.Background(), 2))
+		time.Sleep(1100 * time.Millisecond)
+		answers(t, d, 5)
+		require.NoError(t, s.Shutdown(context.Background()))
+		require.NoError(t, <-ran)
+		require.NoError(t, p.Shutdown(context.Background()))
+	})
 }
