@@ -156,8 +156,11 @@ func (s *shedder) turn(lane int, now, enqueued, deadline time.Time, left int) (s
 // learn notes how long the call before took, if that is known.
 func (s *shedder) learn(now, enqueued time.Time) {
 	if now.After(s.end) {
-		s.end = now.Add(s.interval)
 		s.shortest = [2]time.Duration{s.shortest[1], never}
+		if now.Sub(s.end) > s.interval { // nothing came in the last one, or for longer
+			s.shortest[0] = never
+		}
+		s.end = now.Add(s.interval)
 	}
 	if enqueued.Before(s.last) {
 		s.shortest[1] = min(s.shortest[1], now.Sub(s.last))

@@ -91,3 +91,15 @@ func TestShedOnASharedPool(t *testing.T) {
 		require.NoError(t, p.Shutdown(context.Background()))
 	})
 }
+
+// What calls took before a time of rest is forgotten.
+func TestShedForgets(t *testing.T) {
+	inBubble(t, funcs(sleepy), server.Options{CallerRuns: server.CallerRunsNever, Shed: server.ShedOptions{Target: 100 * time.Millisecond, Interval: time.Second}},
+		func(t *testing.T, s srv, d disp) {
+			for i := 0; i < 3; i++ {
+				require.NoError(t, d.Send(context.Background(), 500))
+			}
+			time.Sleep(time.Hour)
+			answers(t, d, 5)
+		})
+}
