@@ -18,8 +18,8 @@ type clock struct {
 	// Options.Timing.
 	timing  bool
 	waits   []hist.Histogram // in the queue, by lane
-	calls   hist.Histogram   // of the handler, offloaded ones included
-	away    atomic.Int64     // nanoseconds that offloaded messages took
+	calls   hist.Histogram   // of the handler, but for offloaded messages
+	away    hist.Histogram   // of the handler, for those
 	longest atomic.Int64     // the queue was, when a message had its turn
 	began   time.Time        // written before the server's goroutine is there, under Server.mu
 	ended   time.Time        // written before done is closed
@@ -92,13 +92,6 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 // saw notes how long the queue was.
 func (c *clock) saw(n int64) {
 	for longest := c.longest.Load(); n > longest && !c.longest.CompareAndSwap(longest, n); longest = c.longest.Load() {
-	}
-}
-
-// offloaded notes how long a worker had an offloaded message.
-func (c *clock) offloaded(since time.Time) {
-	if c.timing {
-		c.away.Add(int64(time.Since(since)))
 	}
 }
 

@@ -81,9 +81,13 @@ func (s *Server[Req, Resp]) dropped(e *dispatcher.Envelope[Req, Resp]) bool {
 // call calls the handler and answers a request; the error is a command's. owner as
 // in handle.
 func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) error {
+	h := s.handler
+	if !owner {
+		h = s.remote
+	}
 	if !e.IsRequest() {
 		s.count(e, owner)
-		err := s.handler.HandleCommand(e.Context(), e.Message())
+		err := h.HandleCommand(e.Context(), e.Message())
 		if err != nil {
 			s.counters.Add(cFailed, 1)
 		}
@@ -94,10 +98,10 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 	var err error
 	if o := s.owning; owner && o != nil && o.mode != CallerRunsNever && o.tally.due() {
 		start := time.Now()
-		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
+		resp, err = h.HandleRequest(e.Context(), e.Message())
 		o.tally.skip = o.pace.note(time.Since(start))
 	} else {
-		resp, err = s.handler.HandleRequest(e.Context(), e.Message())
+		resp, err = h.HandleRequest(e.Context(), e.Message())
 	}
 	if err != nil {
 		s.counters.Add(cFailed, 1)

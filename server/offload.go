@@ -229,9 +229,6 @@ func (j *job[Req, Resp]) run() (called bool) {
 	j.began = time.Now()
 	j.server.working.add(j)
 	defer j.server.working.remove(j)
-	if c := j.server.clock; c != nil {
-		defer c.offloaded(time.Now())
-	}
 	return j.server.handle(&j.envelope, false)
 }
 

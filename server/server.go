@@ -55,6 +55,7 @@ type Server[Req, Resp any] struct {
 	// Offloading (offload.go).
 	backlog *ring.Ring[*job[Req, Resp]] // nil: nothing is offloaded
 	jobs    sync.Pool
+	remote  Handler[Req, Resp]       // the handler, as workers call it: their calls are measured apart
 	key     func(Req) (uint64, bool) // of a message that is offloaded; nil: none has one
 	keys    *keys[Req, Resp]         // nil if key is (keys.go)
 	pending sync.WaitGroup           // messages offloaded and not yet answered, and the feeder
@@ -103,7 +104,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		return nil, err
 	}
 	h = apart(h)
-	s := &Server[Req, Resp]{handler: h, toPool: offloads(h), done: make(chan struct{})}
+	s := &Server[Req, Resp]{handler: h, remote: h, toPool: offloads(h), done: make(chan struct{})}
 	s.offload = s.toPool
 	if s.supervised, _ = base(h).(*supervised[Req, Resp]); s.supervised != nil {
 		s.offload = s.supervised.unavailable
@@ -113,7 +114,8 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	s.opts = opts
 	if s.clock = newClock(opts); opts.Timing {
-		s.handler = &timed[Req, Resp]{h, s.clock}
+		s.handler = &timed[Req, Resp]{h, &s.clock.calls}
+		s.remote = &timed[Req, Resp]{h, &s.clock.away}
 	}
 	if opts.DropOldest {
 		s.eviction.last = make(chan struct{}, 1)

@@ -23,8 +23,10 @@ type Timing struct {
 	// it took one.
 	Longest int
 
-	// Busy is how long handler calls took that were not offloaded, to some 100 ns
-	// for each that was.
+	// Busy is how long the handler calls took that were not offloaded: Handler.Sum
+	// without those that were. It never goes back. A call counts when it is over,
+	// so one that runs for long is not seen until then, and what is done between
+	// calls, such as Options.OnCommandError, is not in it.
 	Busy time.Duration
 
 	// Up is how long the server has served, from Run to now or its end.
@@ -82,10 +84,11 @@ func (s *Server[Req, Resp]) timing(capacity int) *Timing {
 	for i := range lanes {
 		lanes[i] = &c.waits[i]
 	}
-	t := &Timing{Queued: durations(lanes...), Handler: durations(&c.calls)}
+	var own hist.Snapshot
+	c.calls.AddTo(&own) // before all calls are looked at, so that Busy is no more than their sum
+	t := &Timing{Queued: durations(lanes...), Handler: durations(&c.calls, &c.away), Busy: own.Sum}
 	// Who left and who came before the look are both in it.
 	t.Longest = min(int(c.longest.Load()), capacity)
-	t.Busy = max(t.Handler.Sum-time.Duration(c.away.Load()), 0)
 	select {
 	case <-s.done:
 		if !c.began.IsZero() {
@@ -109,7 +112,7 @@ func (s *Server[Req, Resp]) timing(capacity int) *Timing {
 // is the outermost.
 type timed[Req, Resp any] struct {
 	Handler[Req, Resp]
-	clock *clock
+	calls *hist.Histogram
 }
 
 func (h *timed[Req, Resp]) unwrap() Handler[Req, Resp] { return h.Handler }
@@ -124,4 +127,4 @@ func (h *timed[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) error {
 	return h.Handler.HandleCommand(ctx, cmd)
 }
 
-func (h *timed[Req, Resp]) took(since time.Time) { h.clock.calls.Record(time.Since(since)) }
+func (h *timed[Req, Resp]) took(since time.Time) { h.calls.Record(time.Since(since)) }
