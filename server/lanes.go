@@ -41,7 +41,7 @@ func newLanes[Req, Resp any](s *Server[Req, Resp], capacity int) *laneEngine[Req
 		wake:   park.NewToken(),
 		lanes:  make([]lane[Req, Resp], s.opts.Lanes),
 	}
-	l.owning = owning{mode: s.opts.CallerRuns, role: l.set, note: &l.set.Note}
+	l.owning = owning{mode: s.opts.CallerRuns, kind: newKind(), role: l.set, note: &l.set.Note}
 	for i := range l.lanes {
 		p := &l.lanes[i]
 		p.laneEngine, p.i, p.space.Pool = l, i, &l.spares

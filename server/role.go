@@ -41,7 +41,7 @@ func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req,
 		ring:   ring.New[dispatcher.Envelope[Req, Resp]](capacity, 0),
 		wake:   park.NewToken(),
 	}
-	r.owning = owning{mode: s.opts.CallerRuns, role: r.ring, note: &r.ring.Note}
+	r.owning = owning{mode: s.opts.CallerRuns, kind: newKind(), role: r.ring, note: &r.ring.Note}
 	r.space.Pool = &r.spares
 	r.ring.TryOwn()
 	r.wake.Give()

@@ -134,6 +134,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 			}
 		}
 		s.drainers = make([]drainer, opts.Concurrency)
+		for i := range s.drainers {
+			s.drainers[i].kind = newKind()
+		}
 	} else {
 		if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](opts.Queue.Capacity); err != nil {
 			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)

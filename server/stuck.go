@@ -30,9 +30,15 @@ type kind struct {
 	now atomic.Pointer[reflect.Type] // nil: none, or one that is not published
 
 	// The rest is the goroutine's own.
-	last  reflect.Type // what it has published
+	last  reflect.Type // what it has published; noType: nothing
 	known map[reflect.Type]*reflect.Type
 }
+
+// noType stands for no message: nil is the type of one that is nil. No message has
+// this type.
+var noType = reflect.TypeOf(kind{})
+
+func newKind() kind { return kind{last: noType} }
 
 // begin is called before each message. Messages of one type cost a comparison. One
 // of another type than the one before costs some 25 ns, nearly all of it because
@@ -60,8 +66,8 @@ func (k *kind) change(t reflect.Type) {
 
 // end is called when the goroutine stops draining.
 func (k *kind) end() {
-	if k.last != nil {
-		k.last = nil
+	if k.last != noType {
+		k.last = noType
 		k.now.Store(nil)
 	}
 }
