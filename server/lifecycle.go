@@ -65,7 +65,9 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // one that runs longest. The time of an offloaded one is exact. Any other is at
 // least the one given: messages are not timed, and what Shutdown saw while it
 // waited is what it tells. The type of a request that runs on its caller's
-// goroutine is not known if Req is an interface. Package pprof shows where the
+// goroutine is not known if Req is an interface. While a handler is restarted
+// (Supervise) the error says so, and a call that it names may be one that waits
+// for that. Package pprof shows where the
 // calls stand: see HandlerStacks there.
 //
 // Shutdown needs no Run: without one, it starts the handler if messages wait

@@ -65,6 +65,16 @@ func (s *supervised[Req, Resp]) unavailable(req Req) bool { return s.broken() ||
 
 func (s *supervised[Req, Resp]) broken() bool { return s.child.Load().broken.Load() }
 
+// restartsNow reports whether the handler is being replaced.
+func (s *supervised[Req, Resp]) restartsNow() bool {
+	if s == nil || !s.broken() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end == nil
+}
+
 // starts reports whether the handler that is there is a Starter.
 func (s *supervised[Req, Resp]) starts() bool {
 	_, ok := base(s.child.Load().Handler).(Starter)

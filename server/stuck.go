@@ -200,20 +200,27 @@ func (s *Server[Req, Resp]) left(v vigil) string {
 	}
 	sort.Slice(calls, func(i, j int) bool { return times[calls[i].who] > times[calls[j].who] })
 	var b strings.Builder
+	hasNotReturned := "has not returned"
+	if s.supervised.restartsNow() {
+		// Whether a message is in a call that runs beside the one that failed, or
+		// waits for the restart before its own, is not looked at.
+		b.WriteString("the handler is being restarted, ")
+		hasNotReturned = "waits for that, or has not returned"
+	}
 	for i, c := range calls {
 		if i == 3 {
 			fmt.Fprintf(&b, "%d more handler calls, ", len(calls)-i)
 			break
 		}
 		if d := times[c.who].Round(time.Millisecond); d > 0 {
-			fmt.Fprintf(&b, "a handler call (%s) has not returned for %v or more, ", c.kind, d)
+			fmt.Fprintf(&b, "a handler call (%s) %s for %v or more, ", c.kind, hasNotReturned, d)
 		} else {
 			b.WriteString("a handler call runs or is about to, ")
 		}
 	}
 	fmt.Fprintf(&b, "%d messages wait, %d are offloaded", waiting, s.offloading.Load())
 	if msg, began := s.working.oldest(); !began.IsZero() {
-		fmt.Fprintf(&b, ", and the handler call of one (%s) has not returned for %v", msg, now.Sub(began).Round(time.Millisecond))
+		fmt.Fprintf(&b, ", and the handler call of one (%s) %s for %v", msg, hasNotReturned, now.Sub(began).Round(time.Millisecond))
 	}
 	return b.String()
 }
