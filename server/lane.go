@@ -47,7 +47,7 @@ func (s *Server[Req, Resp]) Lane(i int) (queue.Pusher[dispatcher.Envelope[Req, R
 func (p *lane[Req, Resp]) TryPush(e dispatcher.Envelope[Req, Resp]) error { return p.tryPush(&e) }
 
 func (p *lane[Req, Resp]) tryPush(e *dispatcher.Envelope[Req, Resp]) error {
-	for i := 0; ; i++ {
+	for t := (tries{}); ; {
 		switch p.set.Push(p.i, e) {
 		case ring.Owner:
 			p.wake.Give()
@@ -58,10 +58,10 @@ func (p *lane[Req, Resp]) tryPush(e *dispatcher.Envelope[Req, Resp]) error {
 		case ring.Closed:
 			return ErrServerClosed
 		}
-		if !p.server.opts.DropOldest {
+		if !p.server.opts.DropOldest || t.evicted == maxEvictions {
 			return queue.ErrFull
 		}
-		p.server.evict(i, p.i, p.popFull)
+		p.server.evict(&t, p.i, p.popFull, &p.space)
 	}
 }
 

@@ -121,8 +121,7 @@ type Options struct {
 	SlowHandler time.Duration
 
 	// DropOldest makes room in a full queue: a message that finds it full
-	// takes the place of the one that has
-	// waited longest. That one is not handled: a request fails with
+	// takes the place of the one that has waited longest. That one is not handled: a request fails with
 	// dispatcher.ErrShed at once, and a command is handed to OnCommandError with
 	// it, by the goroutine of the new message's sender. So no sender waits for
 	// room, whatever dispatcher.Options.Overflow says. Nothing is evicted while
@@ -148,8 +147,14 @@ type Options struct {
 	//
 	// That goroutine may be the server's own, which handles nothing meanwhile. So
 	// it must not wait for its own server, as a handler must not: by a Request, by
-	// a Send that blocks while the queue is full, or by Shutdown. TrySend, of the
-	// same command for example, does not wait.
+	// a Send that blocks while the queue is full, or by Shutdown. TrySend does not
+	// wait.
+	//
+	// Nor should it send a command that was shed again at once: that is more load
+	// when there is too much. With DropOldest the one that it sends takes the room
+	// that was made; the sender, for whom that was, gives up after some tries, and
+	// waits or is refused as without DropOldest. To send it later, hand it to a
+	// goroutine of yours.
 	OnCommandError func(cmd any, err error)
 }
 

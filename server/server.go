@@ -208,11 +208,16 @@ func (s *Server[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope
 		return s.lanes.lanes[0].pushTimed(ctx, &e, expired)
 	}
 	if s.opts.DropOldest {
-		return s.insert(&e)
+		return s.insertTimed(ctx, &e, expired)
 	}
+	return s.awaitPush(ctx, &e, expired)
+}
+
+// awaitPush queues e for the loops and blocks while that queue is full.
+func (s *Server[Req, Resp]) awaitPush(ctx context.Context, e *dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
 	// All queues of package queue have it.
 	timed := s.loops.(queue.TimedPusher[dispatcher.Envelope[Req, Resp]])
-	return s.pushed(timed.PushTimed(ctx, e, expired))
+	return s.pushed(timed.PushTimed(ctx, *e, expired))
 }
 
 // PushBatch queues envelopes of a dispatcher in their order and blocks while
@@ -230,7 +235,7 @@ func (s *Server[Req, Resp]) PushBatch(ctx context.Context, es []dispatcher.Envel
 		return s.lanes.lanes[0].pushBatch(ctx, es)
 	}
 	if s.opts.DropOldest {
-		return s.insertAll(es)
+		return s.insertAll(ctx, es)
 	}
 	n, err := s.loops.PushBatch(ctx, es)
 	return n, s.pushed(err)
