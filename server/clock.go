@@ -53,7 +53,7 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 		lane = s.lanes.at
 	}
 	if owner && (c.timing || c.codel) {
-		_, left = s.progress()
+		left = s.waiting()
 	}
 	if owner && c.timing {
 		c.waits[lane].Record(now.Sub(enqueued))

@@ -15,11 +15,17 @@ import (
 // engine is what is asked of either off the hot paths; there it is called as what
 // it is.
 type engine interface {
-	close()  // refuses pushes
-	serve()  // is the server's goroutine's, and returns at the end
-	leave()  // gives the role up, or on, after a caller's request
-	handOn() // gives the role to the server's goroutine
-	progress() (popped uint64, waiting int)
+	close()       // refuses pushes
+	serve()       // is the server's goroutine's, and returns at the end
+	leave()       // gives the role up, or on, after a caller's request
+	handOn()      // gives the role to the server's goroutine
+	waiting() int // how many are in the queue
+
+	// look is for the watch and for Shutdown: it tells whether a message was begun
+	// since (begun), and how many wait behind it, those included that were popped
+	// with it. Of these it may count up to a handful too many, but none if there is
+	// none.
+	look() (begun uint64, waiting int)
 }
 
 // owning is what owners of the role know of their work, and when callers may be
@@ -29,6 +35,7 @@ type owning struct {
 	mode  CallerRuns
 	tally tally
 	kind  kind // of the queued message that the owner is handling
+	begun begun
 
 	// The ring's, or that of the lanes, for what is off the hot paths.
 	role interface {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
@@ -18,8 +19,8 @@ const handful = 32
 // the hand is empty.
 //
 // With a slow handler it holds one message, so that those behind it are still in
-// the queue, where they are seen to wait (watch) and count against its capacity.
-// A handler that turns slow at once may have a handful behind it.
+// the queue, where they count against its capacity. A handler that turns slow at
+// once may have a handful behind it, which are seen to wait by what behind says.
 type hand[Req, Resp any] struct {
 	envelopes [handful]dispatcher.Envelope[Req, Resp]
 	next, n   int // envelopes[next:n] are to be handled; the one before next is, now
@@ -27,6 +28,11 @@ type hand[Req, Resp any] struct {
 	refills   int
 	timed     bool
 	start     time.Time // of the handling of a batch that is timed
+
+	// How many there are behind the one that is handled, for who looks (begun). It is
+	// written with each batch, and so may be more than there are; but before the last
+	// one it is 0.
+	behind atomic.Int64
 }
 
 // timeEvery is how many batches share one that is timed while the hand is not at
@@ -45,7 +51,21 @@ func (r *roleEngine[Req, Resp]) pop() (*dispatcher.Envelope[Req, Resp], ring.Sta
 		}
 	}
 	h.next++
+	if h.next == h.n || r.begun.asked.Load() {
+		r.tell()
+	}
 	return &h.envelopes[h.next-1], ring.OK
+}
+
+// tell has those who look know what is behind, when it is the last or they ask.
+func (r *roleEngine[Req, Resp]) tell() {
+	h := &r.hand
+	if h.n > 1 {
+		h.behind.Store(int64(h.n - h.next))
+	}
+	if r.begun.asked.Load() {
+		r.begun.answer()
+	}
 }
 
 func (r *roleEngine[Req, Resp]) refill() ring.Status {
@@ -59,7 +79,11 @@ func (r *roleEngine[Req, Resp]) refill() ring.Status {
 		return s
 	}
 	r.space.Wake()
-	h.n = n
+	if h.n = n; n > 1 {
+		// The watch may have looked when they were neither here nor there.
+		h.behind.Store(int64(n - 1))
+		r.server.watch.behind()
+	}
 	h.refills++
 	if n >= handful/4 || h.size < handful && h.refills%timeEvery == 0 {
 		h.timed, h.start = true, time.Now()

@@ -93,6 +93,9 @@ func (r *roleEngine[Req, Resp]) help() {
 		switch r.ring.PopInto(&e) {
 		case ring.OK:
 			r.space.Wake()
+			if r.begun.asked.Load() {
+				r.begun.answer()
+			}
 			if r.server.dynamic {
 				r.kind.begin(e.Message())
 			}

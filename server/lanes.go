@@ -81,6 +81,9 @@ func (l *laneEngine[Req, Resp]) pop(e *dispatcher.Envelope[Req, Resp]) bool {
 	}
 	l.at = i
 	l.lanes[i].space.Wake()
+	if l.begun.asked.Load() {
+		l.begun.answer()
+	}
 	if l.server.dynamic {
 		l.kind.begin(e.Message())
 	}
@@ -191,13 +194,16 @@ func (l *laneEngine[Req, Resp]) help() {
 	}
 }
 
-func (l *laneEngine[Req, Resp]) progress() (popped uint64, waiting int) {
+func (l *laneEngine[Req, Resp]) waiting() (all int) {
 	for i := range l.lanes {
-		p, n, _ := l.set.Progress(i)
-		popped += p
-		waiting += n
+		_, n, _ := l.set.Progress(i)
+		all += n
 	}
-	return popped, waiting
+	return all
+}
+
+func (l *laneEngine[Req, Resp]) look() (begun uint64, waiting int) {
+	return l.begun.look(), l.waiting()
 }
 
 // stats returns the numbers of each lane, and of all queues together.

@@ -64,7 +64,8 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // message and by how long, up to three of them; of those that are offloaded, the
 // one that runs longest. The time of an offloaded one is exact. Any other is at
 // least the one given: messages are not timed, and what Shutdown saw while it
-// waited is what it tells. The type of a request that runs on its caller's
+// waited is what it tells. How many wait may be up to 31 too many, as for
+// Options.SlowHandler. The type of a request that runs on its caller's
 // goroutine is not known if Req is an interface. While a handler is restarted
 // (Supervise) the error says so, and a call that it names may be one that waits
 // for that. Package pprof shows where the
@@ -79,7 +80,7 @@ func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopCtx = ctx
 	s.refuse()
-	_, waiting := s.progress()
+	waiting := s.waiting()
 	// Only rings count a push that is under way.
 	s.launch(waiting > 0 || s.opts.Queue.Backend != queue.BackendRing)
 	ran := s.ran
@@ -199,7 +200,7 @@ func (s *Server[Req, Resp]) launch(start bool) {
 	if start {
 		s.stage.Store(stageStarting)
 	}
-	if _, waiting := s.progress(); waiting > 0 {
+	if s.waiting() > 0 {
 		s.watch.behind()
 	}
 	go s.live()

@@ -116,8 +116,10 @@ type Options struct {
 	CallerRuns CallerRuns
 
 	// SlowHandler is how long messages may wait behind one handler call before
-	// that is logged, once for the call; the watch is up to a quarter late. 0
-	// means DefaultSlowHandler; negative: never.
+	// that is logged, once for the call; the watch is up to a quarter late. How
+	// many wait is logged too, which may be up to 31 too many: messages that were
+	// taken at once, when calls were quick, are not counted one by one. 0 means
+	// DefaultSlowHandler; negative: never.
 	SlowHandler time.Duration
 
 	// DropOldest makes room in a full queue: a message that finds it full

@@ -166,9 +166,13 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 
 func (r *roleEngine[Req, Resp]) handOn() { r.wake.Give() }
 
-func (r *roleEngine[Req, Resp]) progress() (popped uint64, waiting int) {
-	popped, waiting, _ = r.ring.Progress()
-	return popped, waiting
+func (r *roleEngine[Req, Resp]) waiting() int {
+	_, n, _ := r.ring.Progress()
+	return n
+}
+
+func (r *roleEngine[Req, Resp]) look() (begun uint64, waiting int) {
+	return r.begun.look(), r.waiting() + int(r.hand.behind.Load())
 }
 
 func (r *roleEngine[Req, Resp]) stats() queue.Stats {

@@ -163,7 +163,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		if s.stage.Load() == stageNew {
 			return 0, 0 // what waits for Run waits behind no handler
 		}
-		return s.progress()
+		return s.look()
 	})
 	if s.supervised != nil {
 		if err := s.supervised.attach(s); err != nil {
@@ -253,17 +253,22 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 	return err
 }
 
-// progress tells the watch how far the handler has come with the queue: what was
-// evicted is none of its doing.
-func (s *Server[Req, Resp]) progress() (popped uint64, waiting int) {
+// waiting returns how many messages are in the queue.
+func (s *Server[Req, Resp]) waiting() int {
 	if s.engine != nil {
-		popped, waiting = s.engine.progress()
-	} else {
-		st := s.loops.Stats()
-		popped, waiting = st.Popped, st.Len
+		return s.engine.waiting()
 	}
-	if s.opts.DropOldest {
-		popped -= s.counters.Load(cEvicted)
+	return s.loops.Stats().Len
+}
+
+// look tells the watch whether a message was begun since it looked, and how many
+// wait. With loops the number of those begun is the answer.
+func (s *Server[Req, Resp]) look() (begun uint64, waiting int) {
+	if s.engine != nil {
+		return s.engine.look()
 	}
-	return popped, waiting
+	for i := range s.drainers {
+		begun += s.drainers[i].calls.Load() / 2
+	}
+	return begun, s.waiting()
 }

@@ -19,10 +19,10 @@ import (
 //     who drain publish the type of the message that they are about to handle,
 //     when it is another than before (kind). Requests that run on their callers
 //     publish nothing: that path costs 20 ns, and a store would be a quarter of it.
-//   - How long a call has run is seen by looking: Shutdown counts the calls that
-//     were begun, now and then while it waits, and a count that stands still is a
-//     call that has not returned. So the time is a lower bound, from when
-//     Shutdown was called, or the watch has looked, at the earliest.
+//   - How long a call has run is seen by looking: Shutdown asks now and then, while it
+//     waits, whether another was begun since (begun; the loops count those that they
+//     begin), and if none was, the call has not returned. So the time is a lower
+//     bound, from when Shutdown was called, or the watch has looked, at the earliest.
 //   - An offloaded message is CPU-heavy: it can pay for a clock and a list.
 
 // kind is the type of the message that one goroutine at a time is handling.
@@ -87,7 +87,8 @@ func (d *drainer) idle() {
 	}
 }
 
-// under is a handler call that is under way: who makes it, and its number.
+// under is a handler call that is under way: who makes it, and what changes when
+// the next one is begun.
 type under struct {
 	who  int
 	call uint64
@@ -97,8 +98,8 @@ type under struct {
 // underWay lists the calls under way, offloaded ones left out.
 func (s *Server[Req, Resp]) underWay() (calls []under) {
 	if o := s.owning; o != nil {
-		if popped, _ := s.engine.progress(); o.role.Owned() && s.stage.Load() == stageServing {
-			calls = append(calls, under{0, popped, s.kindOf(&o.kind)})
+		if begun := o.begun.look(); o.role.Owned() && s.stage.Load() == stageServing {
+			calls = append(calls, under{0, begun, s.kindOf(&o.kind)})
 		}
 		return calls
 	}
@@ -181,7 +182,7 @@ func (w *working[Req, Resp]) oldest() (msg string, began time.Time) {
 
 // left says what keeps the server from ending; v has looked until now.
 func (s *Server[Req, Resp]) left(v vigil) string {
-	popped, waiting := s.progress()
+	_, waiting := s.look()
 	switch s.stage.Load() {
 	case stageStarting:
 		return fmt.Sprintf("Start has not returned, %d messages wait", waiting)
@@ -195,7 +196,7 @@ func (s *Server[Req, Resp]) left(v vigil) string {
 	for _, c := range calls {
 		times[c.who] = now.Sub(v[c.who].since)
 		if s.engine != nil { // whose watch counts the same calls
-			times[c.who] = max(times[c.who], s.watch.stood(popped))
+			times[c.who] = max(times[c.who], s.watch.stood(c.call))
 		}
 	}
 	sort.Slice(calls, func(i, j int) bool { return times[calls[i].who] > times[calls[j].who] })

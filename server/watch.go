@@ -13,21 +13,21 @@ const looks = 4
 // watch notices a handler call that others have waited behind for long.
 //
 // Nobody reads a clock for it: a message that is queued behind an owner starts
-// a timer, unless it runs. The timer looks a few times in each limit. If the
-// queue has moved on, all is well; when the head has stood still for as many
+// a timer, unless it runs. The timer looks a few times in each limit. If another
+// message was begun since the look before, all is well; when none was for as many
 // looks as make the limit, and messages wait, one call has held them up.
 type watch struct {
 	limit    time.Duration
 	logger   *slog.Logger
-	progress func() (popped uint64, waiting int)
+	progress func() (begun uint64, waiting int)
 
 	running atomic.Bool // the timer is: written under mu, and a push costs one load
 
-	mu     sync.Mutex
-	timer  *time.Timer // nil: never used
-	popped uint64      // at the last look
-	still  int         // looks in a row that found it so
-	ended  bool
+	mu    sync.Mutex
+	timer *time.Timer // nil: never used
+	begun uint64      // at the last look
+	still int         // looks in a row that found it so
+	ended bool
 }
 
 func (w *watch) init(o Options, progress func() (uint64, int)) {
@@ -48,7 +48,7 @@ func (w *watch) start() {
 		return
 	}
 	w.running.Store(true)
-	w.popped, _ = w.progress()
+	w.begun, _ = w.progress()
 	w.still = 0
 	if w.timer == nil {
 		w.timer = time.AfterFunc(w.limit/looks, w.look)
@@ -63,18 +63,18 @@ func (w *watch) look() {
 	if w.ended {
 		return
 	}
-	popped, waiting := w.progress()
+	begun, waiting := w.progress()
 	if waiting == 0 {
 		// A push from here on starts the timer again. One that came between the
 		// look and this store did not, so look once more.
 		w.running.Store(false)
-		if popped, waiting = w.progress(); waiting == 0 {
+		if begun, waiting = w.progress(); waiting == 0 {
 			return
 		}
 		w.running.Store(true)
 	}
-	if popped != w.popped {
-		w.popped, w.still = popped, 0
+	if begun != w.begun {
+		w.begun, w.still = begun, 0
 	} else if w.still++; w.still == looks {
 		w.logger.Warn("server: a handler call holds up the queue; does it wait for its own server?",
 			"for", w.limit, "waiting", waiting)
@@ -82,11 +82,11 @@ func (w *watch) look() {
 	w.timer.Reset(w.limit / looks)
 }
 
-// stood returns for how long, at least, the queue has stood still at popped.
-func (w *watch) stood(popped uint64) time.Duration {
+// stood returns for how long, at least, no message was begun after that of begun.
+func (w *watch) stood(begun uint64) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.running.Load() || w.popped != popped {
+	if !w.running.Load() || w.begun != begun {
 		return 0
 	}
 	return time.Duration(w.still) * w.limit / looks
