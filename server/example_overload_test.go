@@ -73,10 +73,10 @@ func ExampleShedOptions() {
 	ctx := context.Background()
 	go srv.Run(ctx)
 
-	reqs := make([]int, 64) // 64 requests at once, for more than 100 ms
+	reqs := make([]int, 64) // 64 requests at once, until the queue was bad for long enough
 	out := make([]dispatcher.Result[int], len(reqs))
 	shed := 0
-	for i := 0; i < 3; i++ {
+	for i := 0; i < 100 && shed == 0; i++ {
 		d.RequestAll(ctx, reqs, out)
 		for _, r := range out {
 			if errors.Is(r.Err, dispatcher.ErrShed) {
