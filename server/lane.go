@@ -90,7 +90,11 @@ func (p *lane[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[
 		err = p.tryPush(e)
 		return err != queue.ErrFull
 	}
-	if popped, _, _ := p.set.Progress(p.i); p.full.Room(popped, p.set.Cap(), try) {
+	popped := func() uint64 {
+		popped, _, _ := p.set.Progress(p.i)
+		return popped
+	}
+	if p.full.Room(popped, p.set.Cap(), try) {
 		return err
 	}
 	more := func() bool { return p.set.HasRoom(p.i) }

@@ -74,7 +74,7 @@ func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Env
 		err = r.tryPush(e)
 		return err != queue.ErrFull
 	}
-	if popped, _, _ := r.ring.Progress(); r.full.Room(popped, r.ring.Cap(), try) {
+	if r.full.Room(r.popped, r.ring.Cap(), try) {
 		return err
 	}
 	if reason := r.space.Until(try, r.ring.HasRoom, ctx.Done(), nil, expired); reason != park.Woken {
@@ -165,6 +165,11 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 }
 
 func (r *roleEngine[Req, Resp]) handOn() { r.wake.Give() }
+
+func (r *roleEngine[Req, Resp]) popped() uint64 {
+	popped, _, _ := r.ring.Progress()
+	return popped
+}
 
 func (r *roleEngine[Req, Resp]) waiting() int {
 	_, n, _ := r.ring.Progress()

@@ -58,32 +58,34 @@ const perValue = 24
 
 // Items pauses for a consumer that found the queue empty, if values flow, and then
 // calls try, until that returns true; it reports whether it did. All pauses
-// together last as long as Pause. passed is how many values have passed in all.
-func (f *Flow) Items(passed uint64, capacity int, try func() bool) bool {
+// together last as long as Pause. passed tells how many values have passed in all.
+func (f *Flow) Items(passed func() uint64, capacity int, try func() bool) bool {
 	return f.until(passed, capacity, 1, try)
 }
 
 // Room is Items for a producer that found the queue full, who pauses twice as long:
 // a consumer has emptied the queue, while there is room as soon as one value is
 // popped.
-func (f *Flow) Room(passed uint64, capacity int, try func() bool) bool {
+func (f *Flow) Room(passed func() uint64, capacity int, try func() bool) bool {
 	return f.until(passed, capacity, 2, try)
 }
 
-func (f *Flow) until(passed uint64, capacity, pauses int, try func() bool) bool {
-	if capacity < Small || !f.worth(passed) {
+func (f *Flow) until(passed func() uint64, capacity, pauses int, try func() bool) (done bool) {
+	if capacity < Small {
+		return false
+	}
+	before := passed()
+	if !f.worth(before) {
 		return false
 	}
 	each := min(steps, perValue*capacity)
-	for left := pauses * steps; left > 0; left -= each {
+	for left := pauses * steps; left > 0 && !done; left -= each {
 		pause(each)
-		if try() {
-			f.habit.learn(true)
-			return true
-		}
+		done = try()
 	}
-	f.habit.learn(false)
-	return false
+	// Another producer may have taken the room, or another consumer the value.
+	f.habit.learn(done || passed() != before)
+	return done
 }
 
 // worth takes how many values have passed in all, and reports whether to pause.
@@ -97,13 +99,19 @@ func (f *Flow) worth(passed uint64) bool {
 // or a limit of the container, leave the goroutines one processor, the other side
 // stands still while one pauses, and each pause is lost.
 type habit struct {
-	misses atomic.Int32 // less those that brought something, from 0 to mostMisses
+	misses atomic.Int32 // from 0 to mostMisses: pauses that brought nothing, less perHit for each that did
 	rest   atomic.Int32 // how many chances to let pass before the next pause
 }
 
-// With this many misses one chance in 64 is taken, to find out whether it is still
-// so.
-const mostMisses = 6
+// With two processors and 32 cells, from half to nine in ten of the pauses are of
+// use; with one, one in seventy of the consumer's, and one in ten of the producers'.
+// So those with less than one in five become rare: a pause saves two switches of
+// goroutines and more, and one that is lost costs about as much as one.
+const (
+	perHit     = 4
+	patience   = 8            // so many misses change nothing
+	mostMisses = patience + 4 // one chance in 16 is taken, to find out whether it is still so
+)
 
 // chance reports whether to pause, if there is reason to. Whoever does says next
 // whether it was of use.
@@ -115,17 +123,18 @@ func (h *habit) chance() bool {
 	return Parallel()
 }
 
-// learn takes whether a pause was of use. Those that were not count as much as those
-// that were, so if they are more than half, they become rare.
+// learn takes whether a pause was of use: whether values passed meanwhile.
 func (h *habit) learn(useful bool) {
 	misses := h.misses.Load()
 	if useful {
 		if misses > 0 {
-			h.misses.Store(misses - 1)
+			h.misses.Store(max(misses-perHit, 0))
 		}
 		return
 	}
 	misses = min(misses+1, mostMisses)
 	h.misses.Store(misses)
-	h.rest.Store(1<<misses - 1)
+	if misses > patience {
+		h.rest.Store(1<<(misses-patience) - 1)
+	}
 }
