@@ -26,8 +26,10 @@ import (
 // are in Stats. On anything else there is no effect.
 type AdaptiveOptions struct {
 	// Min is how few calls may run at once; so few must not slow each other
-	// down. From time to time the limit is at Min for a moment, for a new
-	// baseline. 0 means 1; negative is an error.
+	// down. At first, and from time to time, the limit is at Min, for a baseline:
+	// for a few calls, so calls that do not return for long, or wait for their own
+	// server, hold up all others then, if there are Min of them. 0 means 1;
+	// negative is an error.
 	Min int
 
 	// Max is how many calls may run at once, and what turns it on; with
