@@ -103,22 +103,16 @@ func TestRequestAllGivesItsPlacesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newRing(t, 8)
 		d := newDispatcher(t, q, dispatcher.Options{MaxInFlight: 2, RateLimit: 10, Burst: 1})
-		go func() {
-			for {
-				e, err := q.Pop(bg)
-				if err != nil {
-					return
-				}
-				go func() {
-					if e.Message() != 77 {
-						answer(e)
-						return
-					}
-					time.Sleep(200 * time.Millisecond)
-					e.Reply(d.Request(bg, 5)) // of its own dispatcher
-				}()
+		drain(t, q, func(e envelope) {
+			if e.Message() != 77 {
+				answer(e)
+				return
 			}
-		}()
+			go func() {
+				time.Sleep(200 * time.Millisecond)
+				e.Reply(d.Request(bg, 5)) // of its own dispatcher
+			}()
+		})
 		require.NoError(t, d.TrySend(0)) // takes the token
 		all := async(func() (int, error) {
 			return 0, d.RequestAll(bg, []int{1, 2}, make([]dispatcher.Result[int], 2))
@@ -127,7 +121,6 @@ func TestRequestAllGivesItsPlacesBack(t *testing.T) {
 		nested := async(func() (int, error) { return d.Request(bg, 77) })
 		require.NoError(t, (<-all).err)
 		require.Equal(t, result{-5, nil}, <-nested)
-		q.Close()
 	})
 }
 

@@ -41,6 +41,15 @@ func newDispatcher(t testing.TB, to queue.Pusher[envelope], opts dispatcher.Opti
 
 // serve answers what is in q with its negative, until the end of the test.
 func serve(t testing.TB, q ring) {
+	drain(t, q, func(e envelope) {
+		if !e.Abandoned() {
+			answer(e)
+		}
+	})
+}
+
+// drain has each do something with what is in q, until the end of the test.
+func drain(t testing.TB, q ring, each func(envelope)) {
 	var wg sync.WaitGroup
 	wg.Add(1)
 	go func() {
@@ -50,9 +59,7 @@ func serve(t testing.TB, q ring) {
 			if err != nil {
 				return
 			}
-			if !e.Abandoned() {
-				answer(e)
-			}
+			each(e)
 		}
 	}()
 	t.Cleanup(func() { q.Close(); wg.Wait() })

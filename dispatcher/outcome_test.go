@@ -65,16 +65,7 @@ func TestRequestAllGoesOnAfterAnAnswer(t *testing.T) {
 		return n, nil
 	}
 	q := newRing(t, 256)
-	go func() {
-		for {
-			e, err := q.Pop(bg)
-			if err != nil {
-				return
-			}
-			e.Reply(respond(e.Message()))
-		}
-	}()
-	defer q.Close()
+	drain(t, q, func(e envelope) { e.Reply(respond(e.Message())) })
 	reqs := make([]int, 200)
 	for i := range reqs {
 		reqs[i] = i
@@ -95,15 +86,7 @@ func TestRequestAllGoesOnAfterAnAnswer(t *testing.T) {
 // What the server refuses after it was accepted is told, too.
 func TestRequestAllTellsOfShedding(t *testing.T) {
 	q := newRing(t, 16)
-	go func() {
-		for i := 0; i < 3; i++ {
-			e, err := q.Pop(bg)
-			if err != nil {
-				return
-			}
-			e.Reply(0, []error{errTest, dispatcher.ErrShed, nil}[i])
-		}
-	}()
+	drain(t, q, func(e envelope) { e.Reply(0, []error{errTest, dispatcher.ErrShed, nil}[e.Message()-1]) })
 	out := make([]dispatcher.Result[int], 3)
 	require.Equal(t, dispatcher.ErrShed, newDispatcher(t, q, dispatcher.Options{}).RequestAll(bg, []int{1, 2, 3}, out))
 	require.Equal(t, []error{errTest, dispatcher.ErrShed, nil}, []error{out[0].Err, out[1].Err, out[2].Err})

@@ -30,8 +30,10 @@ func (b *begun) look() uint64 {
 	return n
 }
 
-// answer is called by the owner before a message, if asked is set.
-func (b *begun) answer() {
-	b.asked.Store(false)
-	b.count.Store(b.count.Load() + 1)
+// next is called by the owner before each message.
+func (b *begun) next() {
+	if b.asked.Load() {
+		b.asked.Store(false)
+		b.count.Store(b.count.Load() + 1)
+	}
 }

@@ -63,9 +63,7 @@ func (r *roleEngine[Req, Resp]) tell() {
 	if h.n > 1 {
 		h.behind.Store(int64(h.n - h.next))
 	}
-	if r.begun.asked.Load() {
-		r.begun.answer()
-	}
+	r.begun.next()
 }
 
 func (r *roleEngine[Req, Resp]) refill() ring.Status {

@@ -93,9 +93,7 @@ func (r *roleEngine[Req, Resp]) help() {
 		switch r.ring.PopInto(&e) {
 		case ring.OK:
 			r.space.Wake()
-			if r.begun.asked.Load() {
-				r.begun.answer()
-			}
+			r.begun.next()
 			if r.server.dynamic {
 				r.kind.begin(e.Message())
 			}

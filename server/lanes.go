@@ -81,9 +81,7 @@ func (l *laneEngine[Req, Resp]) pop(e *dispatcher.Envelope[Req, Resp]) bool {
 	}
 	l.at = i
 	l.lanes[i].space.Wake()
-	if l.begun.asked.Load() {
-		l.begun.answer()
-	}
+	l.begun.next()
 	if l.server.dynamic {
 		l.kind.begin(e.Message())
 	}

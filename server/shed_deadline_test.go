@@ -62,11 +62,6 @@ func TestShedAfterARestart(t *testing.T) {
 	}
 }
 
-// task is somebody else's work on a pool.
-type task func()
-
-func (f task) Run() { f() }
-
 // The work of others who share the pool is not taken for the time of a handler
 // call.
 func TestShedOnASharedPool(t *testing.T) {
@@ -79,10 +74,10 @@ func TestShedOnASharedPool(t *testing.T) {
 		ran := make(chan error, 1)
 		go func() { ran <- s.Run(context.Background()) }()
 		other := func() { time.Sleep(500 * time.Millisecond) }
-		require.NoError(t, p.TrySubmit(task(other)))
+		require.NoError(t, p.TrySubmit(pool.Func(other)))
 		require.NoError(t, d.Send(context.Background(), 1))
 		time.Sleep(time.Millisecond)
-		require.NoError(t, p.TrySubmit(task(other)))
+		require.NoError(t, p.TrySubmit(pool.Func(other)))
 		require.NoError(t, d.Send(context.Background(), 2))
 		time.Sleep(1100 * time.Millisecond)
 		answers(t, d, 5)

@@ -98,7 +98,7 @@ func TestShutdownDuringARestart(t *testing.T) {
 				go func() { ran <- s.Run(context.Background()) }()
 				synctest.Wait()
 				if what == "worker" { // it is there when the handler fails, but not yet called
-					require.NoError(t, p.TrySubmit(task(func() { time.Sleep(time.Minute) })))
+					require.NoError(t, p.TrySubmit(pool.Func(func() { time.Sleep(time.Minute) })))
 					require.NoError(t, d.Send(context.Background(), 3))
 					synctest.Wait()
 				}

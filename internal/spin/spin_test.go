@@ -29,7 +29,7 @@ func passed(n uint64) func() uint64 { return func() uint64 { return n } }
 // A pause during which values passed was of use, though others were faster.
 func TestFlowLearns(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	for flows, most := range map[bool]int{true: 1000, false: patience + 4 + 1000/16} {
+	for flows, most := range map[bool]int{true: 1000, false: mostMisses + 1000/16} {
 		var f Flow
 		n, pauses := uint64(0), 0
 		count := func() uint64 { return n }
@@ -85,7 +85,7 @@ func TestHabit(t *testing.T) {
 	var h habit
 	require.Equal(t, 100, pauses(&h, 100, func(int) bool { return true }))
 	require.Equal(t, 100, pauses(&h, 100, func(i int) bool { return i%4 == 0 }), "one in four is enough")
-	require.LessOrEqual(t, pauses(&h, 16*100, func(int) bool { return false }), patience+4+100)
+	require.LessOrEqual(t, pauses(&h, 16*100, func(int) bool { return false }), mostMisses+100)
 	h.rest.Store(0)
 	require.Equal(t, 100, pauses(&h, 100, func(int) bool { return true }), "the first that is of use ends it")
 	require.Less(t, pauses(&h, 10_000, func(i int) bool { return i%20 == 0 }), 3000, "one in twenty is not")
