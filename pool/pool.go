@@ -13,6 +13,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/counter"
 	"github.com/sparkpipe/sparkpipe/internal/errs"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -50,18 +51,23 @@ type Pool struct {
 
 	counters counter.Set
 
-	// wanting says that a worker can be hired: none is idle, and fewer than the
-	// limit run. It is written under mu, and read after a push (see hire).
-	wanting atomic.Bool
+	// wanted says that somebody can be called for a task: a worker that sleeps, or
+	// a new one. It is written under mu, and read after a push (see call).
+	wanted atomic.Bool
 	// crowded says that more run than may, after Resize. Likewise.
 	crowded atomic.Bool
 
+	flow spin.Flow // of tasks, as seen by workers that found none
+
 	mu       sync.Mutex
-	room     sync.Cond     // of mu: busy is below the limit, perhaps again
 	limit    int           // of workers
 	running  int           // workers: loops that were started and have not ended
-	idle     int           // of those, asleep for want of a task, or about to be
-	busy     int           // of those, running tasks; the rest waits for room
+	busy     int           // of those, the ones that do not sleep; never more than limit, but after Resize
+	top      *worker       // the others: the one that fell asleep last
+	waking   bool          // one was called that has not looked for a task yet
+	period   uint64        // counts how often the timer has fired
+	ticking  bool          // the timer runs
+	timer    *time.Timer   // of IdleTimeout
 	closed   bool          // Shutdown was called
 	drained  chan struct{} // closed when the pool is closed and the last worker has ended
 	released chan struct{} // closed when ants has ended its goroutines
@@ -98,7 +104,6 @@ func New(opts Options) (*Pool, error) {
 		drained: make(chan struct{}), released: make(chan struct{}),
 	}
 	p.workLoop = p.work
-	p.room.L = &p.mu
 	p.changed()
 	return p, nil
 }
@@ -127,7 +132,7 @@ func (p *Pool) submitted(err error) error {
 	switch err {
 	case nil:
 		p.counters.Add(cSubmitted, 1)
-		p.hire()
+		p.call()
 		return nil
 	case queue.ErrFull:
 		p.counters.Add(cRefused, 1)
@@ -146,9 +151,8 @@ func isNil(t Task) bool {
 }
 
 // Resize changes how many tasks run at once. More workers start as there is
-// work for them. Of too many, each ends after the task it runs, or when its
-// IdleTimeout is over; no further task starts while as many as may are running,
-// but one that a worker is just taking. Resize does not wait for that. workers
+// work for them. Of too many, those that are idle end at once, and others after the
+// task that they run or are just taking. Resize does not wait for that. workers
 // below 1 or above MaxWorkers is an error.
 func (p *Pool) Resize(workers int) error {
 	if err := checkWorkers("Resize", workers, 1); err != nil {
@@ -156,9 +160,9 @@ func (p *Pool) Resize(workers int) error {
 	}
 	p.mu.Lock()
 	p.limit = workers
-	p.changed()
+	p.dismiss(&p.top, p.running-p.limit)
 	p.mu.Unlock()
-	for n := p.tasks.Len(); n > 0 && p.hire(); n-- {
+	for n := p.tasks.Len(); n > 0 && p.call(); n-- {
 	}
 	return nil
 }

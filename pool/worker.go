@@ -9,54 +9,70 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/park"
 )
 
-// hire starts a worker if there is one too few: a task waits, no worker is idle
-// and fewer than the limit run. It reports whether it did.
+// call sees to it that a task that waits is taken: it wakes a worker that sleeps, or
+// starts one if none does and fewer than the limit run. It reports whether it did.
 //
-// A task never waits for longer than it must. hire is called after every push,
-// and by every worker that has taken a task, before it is busy with it, and so
-// once more for each task that is left. It reads wanting. If a push finds it
-// not set because a worker is idle, that worker has not yet given up being
-// idle; when it does, in next, it sets wanting if it must, and then looks at
-// the queue, or calls hire, and sees the task. If it is not set because as many
-// run as may, each of them looks at the queue again before it ends, and hires
-// after it has ended.
-func (p *Pool) hire() bool {
-	if !p.wanting.Load() || p.tasks.Len() == 0 {
+// A task never waits for longer than it must. call is made after every push; by
+// every worker that has taken a task, before it is busy with it, and so once more
+// for each task that is left; by each worker that falls asleep, once it is among the
+// sleepers; and by each that ends. It reads wanted. That is not set while
+//
+//   - as many work as may. Each of them looks at the queue again when its task is
+//     done, and before it sleeps or ends.
+//   - a worker that was called is waking. It sets wanted again, and then looks at
+//     the queue. So one wake-up at a time is under way, whatever comes meanwhile,
+//     and many small tasks do not wake workers that find nothing left.
+//
+// A push is before its read of wanted, and whoever sets wanted looks at the queue
+// after that: one of the two sees the other.
+func (p *Pool) call() bool {
+	if !p.wanted.Load() || p.tasks.Len() == 0 {
 		return false
 	}
 	p.mu.Lock()
-	if p.idle > 0 || p.running >= p.limit || p.tasks.Len() == 0 {
+	if !p.wanted.Load() || p.tasks.Len() == 0 {
 		p.mu.Unlock()
 		return false
 	}
-	p.running++ // from here on the pool is not drained, and ants not closed
 	p.busy++
+	w := p.top
+	if w != nil {
+		p.top, w.below = w.below, nil
+		p.waking = true
+	} else {
+		p.running++ // from here on the pool is not drained, and ants not closed
+	}
 	p.changed()
 	p.mu.Unlock()
+	if w != nil {
+		w.token.Give()
+		return true
+	}
 	if err := p.ants.Submit(p.workLoop); err != nil {
 		// Not seen, since ants refuses only when it is closed. The task stays
 		// queued, and the next submission tries again.
 		slog.Error("pool: cannot start a worker", "pool", p.opts.Name, "err", err)
-		p.mu.Lock()
-		p.busy--
-		p.end()
-		p.mu.Unlock()
+		p.gone()
 		return false
 	}
 	return true
 }
 
-// changed is called with mu held, after a change of limit, running, idle or
-// busy.
+// changed is called with mu held, after a change of what it looks at.
 func (p *Pool) changed() {
-	p.wanting.Store(p.idle == 0 && p.running < p.limit)
+	p.wanted.Store(!p.waking && p.busy < p.limit && (p.top != nil || p.running < p.limit))
 	p.crowded.Store(p.running > p.limit)
-	if p.busy < p.limit {
-		p.room.Broadcast()
-	}
 }
 
-// end takes the place of a worker that is neither idle nor busy any more. mu is
+// gone takes the place of a worker that was busy.
+func (p *Pool) gone() {
+	p.mu.Lock()
+	p.busy--
+	p.end()
+	p.mu.Unlock()
+}
+
+// end takes the place of a worker that is neither busy nor asleep any more. mu is
 // held.
 func (p *Pool) end() {
 	p.running--
@@ -74,14 +90,11 @@ func (p *Pool) work() {
 	ended := false
 	defer func() {
 		if !ended { // a task called Goexit: this goroutine is lost, its place is not
-			p.mu.Lock()
-			p.busy--
-			p.end()
-			p.mu.Unlock()
+			p.gone()
 		}
-		p.hire()
+		p.call()
 	}()
-	var timer park.Timer
+	w := worker{token: park.NewToken()}
 	for {
 		if p.surplus() { // also before its first task: Resize may have come since it was hired
 			ended = true
@@ -89,44 +102,15 @@ func (p *Pool) work() {
 		}
 		t, ok := p.tasks.TryPop()
 		if !ok {
-			if t, ok = p.next(&timer); !ok {
+			if !p.sleep(&w) {
 				ended = true
 				return
 			}
+			continue
 		}
-		p.hire()
+		p.call()
 		p.run(t)
 	}
-}
-
-// next waits for a task as an idle worker. ok is false when the worker's place
-// is gone.
-func (p *Pool) next(timer *park.Timer) (t Task, ok bool) {
-	p.mu.Lock()
-	p.busy--
-	p.idle++
-	p.changed()
-	p.mu.Unlock()
-	t, err := p.tasks.PopTimed(context.Background(), timer.Start(p.opts.IdleTimeout))
-	timer.Stop(err == context.DeadlineExceeded)
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.idle--
-	if err != nil {
-		// Someone may have submitted while this worker still counted as idle,
-		// and relied on it.
-		if t, ok = p.tasks.TryPop(); !ok {
-			p.end()
-			return nil, false
-		}
-	}
-	p.changed()
-	for p.busy >= p.limit {
-		p.room.Wait() // Resize has left too many workers, and this is one of them
-	}
-	p.busy++
-	return t, true
 }
 
 // surplus takes the caller's place if Resize left too many workers.
@@ -144,11 +128,22 @@ func (p *Pool) surplus() bool {
 	return true
 }
 
-// endedLocked says so when the last worker of a closed pool has ended and
-// nothing is left to run.
+// drainedLocked reports whether the pool is closed and no task is left, or can come:
+// those that are being pushed count.
+func (p *Pool) drainedLocked() bool { return p.closed && p.tasks.Len() == 0 }
+
+// endedLocked ends the sleepers of a pool that is closed and drained, and says so
+// when the last worker has ended.
 func (p *Pool) endedLocked() {
-	if !p.closed || p.running > 0 || p.tasks.Len() > 0 {
+	if !p.drainedLocked() {
 		return
+	}
+	p.dismiss(&p.top, p.running)
+	if p.running > 0 {
+		return
+	}
+	if p.timer != nil {
+		p.timer.Stop()
 	}
 	select {
 	case <-p.drained:

@@ -29,6 +29,9 @@ func (t Token) Give() { t.ch <- struct{}{} }
 // Take waits for the token.
 func (t Token) Take() { <-t.ch }
 
+// Given reports whether the token is there to be taken.
+func (t Token) Given() bool { return len(t.ch) > 0 }
+
 // TakeOr waits for the token, for one of the two channels to be closed, or for
 // expired to deliver. Nil channels never end the wait.
 func (t Token) TakeOr(done, also <-chan struct{}, expired <-chan time.Time) Reason {

@@ -46,6 +46,12 @@ func (t Token) Give() {
 
 func (t Token) Take() { t.TakeOr(nil, nil, nil) }
 
+func (t Token) Given() bool {
+	model.Before()
+	defer model.After()
+	return *t.given
+}
+
 func (t Token) TakeOr(done, also <-chan struct{}, expired <-chan time.Time) Reason {
 	if len(expired) != 0 {
 		panic("park: timers are not modelled; close a done channel instead")
