@@ -56,13 +56,20 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 	// A handler that runs on this goroutine may end it with Goexit; what is
 	// under way must not be left behind.
 	defer all.collect()
-	for i := range reqs {
-		var zero Result[Resp]
-		out[i] = zero
+	clear(out[:len(reqs)])
+	for i := 0; i < len(reqs); {
 		if b.n == batchSize {
 			all.collect()
 		}
+		if b.n == 0 && d.bulk != nil {
+			n := min(batchSize, len(reqs)-i)
+			ran := all.run(reqs[i:i+n], out[i:i+n])
+			if i += ran; ran == n {
+				continue
+			}
+		}
 		all.send(i, reqs[i])
+		i++
 	}
 	all.collect()
 	return all.first
@@ -76,6 +83,18 @@ type requestAll[Req, Resp any] struct {
 	out   []Result[Resp]
 	first error // the first that tells of more than one request
 	over  error // nothing more is sent because of it
+}
+
+// run runs a prefix of reqs on this goroutine and returns its length.
+func (a *requestAll[Req, Resp]) run(reqs []Req, out []Result[Resp]) int {
+	if a.ended() != nil {
+		return 0
+	}
+	ran := a.d.bulk.TryInlineAll(a.ctx, reqs, out)
+	for i := range out[:ran] {
+		a.answered(out[i].Err)
+	}
+	return ran
 }
 
 // send runs request i or puts it under way; if neither, its result says why.
@@ -95,7 +114,7 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	}
 	// Behind one that is queued the server is not idle, and to try would be to
 	// wait.
-	if d.inline != nil && a.b.n == 0 && a.inline(i, req) {
+	if d.inline != nil && d.bulk == nil && a.b.n == 0 && a.inline(i, req) {
 		return
 	}
 	q := d.pending.Get().(*pending[Resp])

@@ -22,6 +22,15 @@ type Inline[Req, Resp any] interface {
 	TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool)
 }
 
+// InlineAll is what an Inline may have besides: a way to run several requests, one
+// after the other, while it has what one needs. It runs reqs from the first on, sets
+// out[i] to the outcome of reqs[i], and returns how many it ran: fewer than all if
+// somebody else waits, ctx has ended or the next one is to be queued. *server.Server
+// has it.
+type InlineAll[Req, Resp any] interface {
+	TryInlineAll(ctx context.Context, reqs []Req, out []Result[Resp]) (ran int)
+}
+
 // Stamped is what a queue.Pusher may have besides: whether each message that is
 // queued there is to be stamped for Envelope.Enqueued, as with Options.Timing.
 // New asks once. *server.Server has it, and wants it if its options need the age
@@ -44,6 +53,7 @@ type Dispatcher[Req, Resp any] struct {
 	to     queue.Pusher[Envelope[Req, Resp]]
 	timed  queue.TimedPusher[Envelope[Req, Resp]] // to, if it has it
 	inline Inline[Req, Resp]                      // to, if it has it
+	bulk   InlineAll[Req, Resp]                   // to, if it has it and the requests of RequestAll have no limits
 
 	opts    Options
 	limiter interface{ Allow() bool } // nil: no rate limit
@@ -105,6 +115,9 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 		d.permits = make(chan struct{}, opts.MaxInFlight)
 	}
 	d.limited = d.limiter != nil || d.permits != nil
+	if !d.limited && opts.Timeout == 0 {
+		d.bulk, _ = to.(InlineAll[Req, Resp])
+	}
 	d.dated = d.opts.Timeout > 0 && (d.opts.Limiter != nil || d.timed == nil)
 	d.pending.New = func() any { return &pending[Resp]{slot: reply.New[Resp]()} }
 	d.timers.New = func() any { return new(park.Timer) }

@@ -96,7 +96,7 @@ func (p *Pool) work() {
 	}()
 	w := worker{token: park.NewToken()}
 	for {
-		if p.surplus() { // also before its first task: Resize may have come since it was hired
+		if p.surplus() { // also before its first task: Resize may have come since it was called
 			ended = true
 			return
 		}

@@ -40,6 +40,7 @@ type owning struct {
 	// The ring's, or that of the lanes, for what is off the hot paths.
 	role interface {
 		TryOwn() bool
+		Alone() bool
 		Owned() bool
 		Release() ring.Status
 	}
@@ -60,16 +61,16 @@ func (o *owning) mayRun() bool {
 }
 
 // awaitRole waits for the role for a moment, awake, after TryOwn has failed:
-// some microseconds, in a few looks. It is for handlers whose calls are much
+// some microseconds for each of so many looks. It is for handlers whose calls are much
 // shorter than that: they make room at once, while to be queued behind one
 // costs two switches of goroutines, and to fight over the role with the other
 // core costs each call the moves of its cache lines. The long pauses let the
 // other core run many calls in a row; see BENCHMARKS.md for what they buy.
-func (o *owning) awaitRole(ctx context.Context, e engine) bool {
+func (o *owning) awaitRole(ctx context.Context, e engine, looks int) bool {
 	if !o.pace.brief.Load() {
 		return false
 	}
-	for i := 0; i < roleLooks; i++ {
+	for ; looks > 0; looks-- {
 		spin.Pause()
 		if o.role.TryOwn() {
 			if ctx.Err() == nil {

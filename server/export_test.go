@@ -40,6 +40,7 @@ func WhileCounting[Req, Resp any](s *Server[Req, Resp], f func()) {
 }
 
 type roleOf interface {
+	Alone() bool
 	TryOwn() bool
 	Owned() bool
 	Release() ring.Status

@@ -30,7 +30,7 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 		}
 		return resp, nil, false
 	}
-	if !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx, s.engine) {
+	if !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx, s.engine, roleLooks) {
 		return resp, nil, false
 	}
 	returned := false
@@ -63,6 +63,58 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 		s.counters.Add(cFailed, 1)
 	}
 	return resp, err, true
+}
+
+// TryInlineAll is TryInline for the requests of dispatcher.Dispatcher.RequestAll: with
+// the role taken once it runs them one after the other, until somebody else has queued
+// something, the server is closed, or a handler turns out to be slow.
+func (s *Server[Req, Resp]) TryInlineAll(ctx context.Context, reqs []Req, out []dispatcher.Result[Resp]) (ran int) {
+	o := s.owning
+	if o == nil || !o.mayRun() {
+		return 0
+	}
+	// Who has the role runs many, too. And all of reqs would be queued.
+	looks := max(roleLooks, len(reqs)/4)
+	if !o.role.TryOwn() && !o.awaitRole(ctx, s.engine, looks) {
+		return 0
+	}
+	defer s.engine.leave()
+	for more := true; more; {
+		ran, more = s.inlineFrom(ctx, reqs, out, ran)
+	}
+	return ran
+}
+
+// inlineFrom runs the requests from i on, and returns how far it came. If it was ended
+// by one that panicked, that has its outcome, and there may be more.
+func (s *Server[Req, Resp]) inlineFrom(ctx context.Context, reqs []Req, out []dispatcher.Result[Resp], i int) (next int, more bool) {
+	returned := false
+	defer func() {
+		if !returned {
+			out[i].Err = s.unwound(recover()) // also if it was Offload, as in TryInline
+			next, more = i+1, true
+		}
+	}()
+	o, note := s.owning, s.owning.note
+	for ; i < len(reqs); i++ {
+		if i > 0 && !(o.role.Alone() && o.mayRun()) || ctx.Err() != nil || s.offload != nil && s.offload(reqs[i]) {
+			break
+		}
+		note.Count++
+		r := &out[i]
+		if o.tally.dueInline(note) {
+			start := time.Now()
+			r.Value, r.Err = s.handler.HandleRequest(ctx, reqs[i])
+			note.Skip = o.pace.note(time.Since(start))
+		} else {
+			r.Value, r.Err = s.handler.HandleRequest(ctx, reqs[i])
+		}
+		if r.Err != nil {
+			s.counters.Add(cFailed, 1)
+		}
+	}
+	returned = true
+	return i, false
 }
 
 // leave gives the role up after the caller's own request. If others were

@@ -27,6 +27,7 @@ var _ interface {
 	queue.Pusher[dispatcher.Envelope[int, int]]
 	queue.TimedPusher[dispatcher.Envelope[int, int]]
 	dispatcher.Inline[int, int]
+	dispatcher.InlineAll[int, int]
 	dispatcher.Stamped
 } = (*lane[int, int])(nil)
 
@@ -139,6 +140,11 @@ func (p *lane[Req, Resp]) pushBatch(ctx context.Context, es []dispatcher.Envelop
 // lanes are idle.
 func (p *lane[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
 	return p.tryInline(ctx, req)
+}
+
+// TryInlineAll is that of Server.
+func (p *lane[Req, Resp]) TryInlineAll(ctx context.Context, reqs []Req, out []dispatcher.Result[Resp]) int {
+	return p.server.TryInlineAll(ctx, reqs, out)
 }
 
 // WantsEnqueued is that of Server.

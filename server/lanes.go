@@ -121,7 +121,7 @@ func (l *laneEngine[Req, Resp]) drain() bool {
 // tryInline is Server.TryInline.
 func (l *laneEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
 	s := l.server
-	if !l.mayRun() || !l.set.TryOwn() && !l.awaitRole(ctx, l) {
+	if !l.mayRun() || !l.set.TryOwn() && !l.awaitRole(ctx, l, roleLooks) {
 		return resp, nil, false
 	}
 	returned := false

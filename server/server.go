@@ -89,6 +89,7 @@ var _ interface {
 	queue.Pusher[dispatcher.Envelope[int, int]]
 	queue.TimedPusher[dispatcher.Envelope[int, int]]
 	dispatcher.Inline[int, int]
+	dispatcher.InlineAll[int, int]
 	dispatcher.Lanes[int, int]
 	dispatcher.Stamped
 } = (*Server[int, int])(nil)

@@ -165,6 +165,16 @@ func (l *Lanes[T]) TryOwn() bool {
 // Owned reports whether somebody has the role.
 func (l *Lanes[T]) Owned() bool { return l.word.Load()&owned != 0 }
 
+// Alone is that of Ring.
+func (l *Lanes[T]) Alone() bool {
+	for _, r := range l.lanes {
+		if r.tail.Load() != r.head.Load() {
+			return false
+		}
+	}
+	return l.word.Load()&closed == 0
+}
+
 // Release gives the role up. OK: the caller has it no more. Busy: something was
 // pushed that the owner has not popped, or somebody is in the middle of a push or
 // of Close; it still has the role. Closed: all lanes are closed and drained, and

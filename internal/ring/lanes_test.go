@@ -28,7 +28,9 @@ func TestLanesRole(t *testing.T) {
 		require.False(t, l.Owned())
 		require.True(t, l.TryOwn())
 		require.False(t, l.TryOwn())
+		require.True(t, l.Alone())
 		mustPush(t, l, 2, 1, OK)
+		require.False(t, l.Alone())
 		require.Equal(t, Busy, l.Release())
 		var v int
 		lane, ok := l.PopInto(&v)
@@ -37,6 +39,7 @@ func TestLanesRole(t *testing.T) {
 		require.Equal(t, 1, v)
 		_, ok = l.PopInto(&v)
 		require.False(t, ok)
+		require.True(t, l.Alone())
 		require.Equal(t, OK, l.Release())
 		require.False(t, l.Owned())
 
@@ -52,6 +55,7 @@ func TestLanesRole(t *testing.T) {
 		require.False(t, isClosed)
 		require.Equal(t, OK, l.Close())
 		require.Equal(t, Closed, l.Close())
+		require.False(t, l.Alone())
 		mustPush(t, l, 2, 6, Closed)
 		n, s := l.PushBatch(2, []int{7})
 		require.Zero(t, n)

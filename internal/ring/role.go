@@ -56,6 +56,10 @@ func (r *Ring[T]) TryOwn() bool {
 // Owned reports whether somebody has the role.
 func (r *Ring[T]) Owned() bool { return r.tail.Load()&owned != 0 }
 
+// Alone reports whether there is nothing for the owner to do: nothing was pushed that
+// it has not popped, and the ring is open. Only the owner may call it.
+func (r *Ring[T]) Alone() bool { return r.tail.Load() == r.head.Load()|owned }
+
 // PushOwned is TryPush of *v for a ring whose consumer is its owner: if the ring
 // was idle it answers Owner, and the caller has the role and one value to handle.
 func (r *Ring[T]) PushOwned(v *T) Status { return r.push(v, owned) }

@@ -64,6 +64,8 @@ func TestRole(t *testing.T) {
 				require.False(t, r.Owned())
 				for i, d := range tt.deeds {
 					require.Equal(t, d.want, d.perform(r), "%d: %s", i, d.do)
+					_, queued, isClosed := r.Progress()
+					require.Equal(t, r.Owned() && queued == 0 && !isClosed, r.Alone(), "%d: %s", i, d.do)
 				}
 				require.Equal(t, tt.owned, r.Owned())
 			}

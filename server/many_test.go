@@ -1,0 +1,212 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/server"
+)
+
+// What may happen in the middle of a RequestAll whose requests run on their caller:
+// each ends as it does when they come one by one.
+
+// many is a server whose handler does something with request 10 of 100.
+type many struct {
+	s       srv
+	d       disp
+	handled []int
+	in      map[string]bool // the goroutines it ran on
+	at10    func() error
+}
+
+func (m *many) handle(_ context.Context, n int) (int, error) {
+	m.handled = append(m.handled, n)
+	if n >= 0 && m.in != nil {
+		m.in[goid()] = true
+	}
+	if n == 10 && m.at10 != nil {
+		return n, m.at10()
+	}
+	return n, nil
+}
+
+// ask has the server handle 100 requests at once.
+func (m *many) ask(t *testing.T, ctx context.Context) (out []dispatcher.Result[int], err error) {
+	t.Helper()
+	idle(t, m.s)
+	m.handled = nil
+	reqs := make([]int, 100)
+	for i := range reqs {
+		reqs[i] = i
+	}
+	out = make([]dispatcher.Result[int], len(reqs))
+	err = m.d.RequestAll(ctx, reqs, out)
+	return out, err
+}
+
+func upTo(n int) (all []int) {
+	for i := 0; i < n; i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
+// eachMany runs f over each way in which requests run on their callers.
+func eachMany(t *testing.T, f func(t *testing.T, m *many)) {
+	for _, md := range modes() {
+		if md.opts.CallerRuns == server.CallerRunsNever || !md.serial() || md.opts.Queue.Backend != 0 {
+			continue
+		}
+		t.Run(md.name, func(t *testing.T) {
+			m := &many{}
+			m.s, m.d = start(t, funcs(m.handle), md.opts, dispatcher.Options{})
+			if md.opts.CallerRuns == server.CallerRunsAuto {
+				prove(t, m.s, m.d, -1)
+			}
+			f(t, m)
+		})
+	}
+}
+
+func TestManyOnTheCaller(t *testing.T) {
+	eachMany(t, func(t *testing.T, m *many) {
+		before := m.s.Stats().Inline
+		out, err := m.ask(t, context.Background())
+		require.NoError(t, err)
+		for i, r := range out {
+			require.Equal(t, dispatcher.Result[int]{Value: i}, r)
+		}
+		require.Equal(t, upTo(100), m.handled)
+		require.EqualValues(t, before+100, m.s.Stats().Inline)
+		m.in = map[string]bool{}
+		_, err = m.ask(t, context.Background())
+		require.NoError(t, err)
+		require.Contains(t, m.in, goid())
+	})
+}
+
+func TestManyFail(t *testing.T) {
+	boom := errors.New("boom")
+	for name, fail := range map[string]func() error{
+		"error":           func() error { return boom },
+		"panic":           func() error { panic(boom) },
+		"its own refusal": func() error { return server.ErrPoolFull },
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachMany(t, func(t *testing.T, m *many) {
+				m.at10 = fail
+				before := m.s.Stats()
+				out, err := m.ask(t, context.Background())
+				for i, r := range out {
+					switch {
+					case i != 10:
+						require.Equal(t, dispatcher.Result[int]{Value: i}, r)
+					case name == "panic":
+						var p *server.PanicError
+						require.ErrorAs(t, r.Err, &p)
+						require.Equal(t, boom, p.Value)
+					default:
+						require.Error(t, r.Err)
+					}
+				}
+				if name == "its own refusal" {
+					require.ErrorIs(t, err, server.ErrPoolFull)
+				} else {
+					require.NoError(t, err)
+				}
+				require.Equal(t, upTo(100), m.handled)
+				st := m.s.Stats()
+				require.EqualValues(t, 1, st.Failed+st.Panicked-before.Failed-before.Panicked)
+				require.EqualValues(t, 100, st.Inline+st.Requests-before.Inline-before.Requests)
+			})
+		})
+	}
+}
+
+// A handler that ends the caller's goroutine ends nothing else.
+func TestManyGoexit(t *testing.T) {
+	eachMany(t, func(t *testing.T, m *many) {
+		m.at10 = func() error { runtime.Goexit(); return nil }
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			_, _ = m.ask(t, context.Background())
+			t.Error("RequestAll has returned")
+		}()
+		within(t, "the goroutine", func() { <-gone })
+		idle(t, m.s)
+		require.Equal(t, upTo(11), m.handled)
+		m.at10 = nil
+		_, err := m.ask(t, context.Background())
+		require.NoError(t, err)
+		require.Equal(t, upTo(100), m.handled)
+	})
+}
+
+// Who has queued something meanwhile does not wait for the rest.
+func TestManyMakeRoom(t *testing.T) {
+	eachMany(t, func(t *testing.T, m *many) {
+		m.at10 = func() error { return m.d.Send(context.Background(), -10) }
+		_, err := m.ask(t, context.Background())
+		require.NoError(t, err)
+		want := append(append(upTo(11), -10), upTo(100)[11:]...)
+		require.Equal(t, want, m.handled)
+	})
+}
+
+func TestManyCtx(t *testing.T) {
+	eachMany(t, func(t *testing.T, m *many) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		m.at10 = func() error { cancel(); return nil }
+		out, err := m.ask(t, ctx)
+		require.Equal(t, context.Canceled, err)
+		require.Equal(t, upTo(11), m.handled)
+		for i, r := range out {
+			if i <= 10 {
+				require.Equal(t, dispatcher.Result[int]{Value: i}, r)
+			} else {
+				require.Equal(t, dispatcher.Result[int]{Err: context.Canceled}, r)
+			}
+		}
+	})
+}
+
+func TestManyClose(t *testing.T) {
+	eachMany(t, func(t *testing.T, m *many) {
+		m.at10 = func() error { m.s.Close(); return nil }
+		out, err := m.ask(t, context.Background())
+		require.ErrorIs(t, err, server.ErrServerClosed)
+		require.Equal(t, upTo(11), m.handled)
+		require.NoError(t, out[10].Err)
+		for _, r := range out[11:] {
+			require.ErrorIs(t, r.Err, server.ErrServerClosed)
+		}
+	})
+}
+
+// A handler that turns out to be slow does not keep the caller for the rest.
+func TestManySlow(t *testing.T) {
+	m := &many{}
+	slow := funcs(func(ctx context.Context, n int) (int, error) {
+		if n >= 0 {
+			time.Sleep(time.Millisecond)
+		}
+		return m.handle(ctx, n)
+	})
+	m.s, m.d = start(t, slow, server.Options{}, dispatcher.Options{})
+	prove(t, m.s, m.d, -1)
+	m.in = map[string]bool{}
+	for i := 0; i < 3 && m.s.Stats().Fast; i++ { // one call in 64 is timed
+		_, err := m.ask(t, context.Background())
+		require.NoError(t, err)
+	}
+	require.False(t, m.s.Stats().Fast)
+	require.Len(t, m.in, 2)
+}
