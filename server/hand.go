@@ -50,12 +50,21 @@ func (r *roleEngine[Req, Resp]) pop() (*dispatcher.Envelope[Req, Resp], ring.Sta
 			return nil, s
 		}
 	}
+	return r.step(), ring.OK
+}
+
+// step returns the next message of the hand.
+func (r *roleEngine[Req, Resp]) step() *dispatcher.Envelope[Req, Resp] {
+	h := &r.hand
 	h.next++
 	if h.next == h.n || r.begun.asked.Load() {
 		r.tell()
 	}
-	return &h.envelopes[h.next-1], ring.OK
+	return &h.envelopes[h.next-1]
 }
+
+// empty reports whether all that was popped is handled, and was all that there was.
+func (h *hand[Req, Resp]) empty() bool { return h.next == h.n && h.n < handful }
 
 // tell has those who look know what is behind, when it is the last or they ask.
 func (r *roleEngine[Req, Resp]) tell() {

@@ -11,7 +11,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/pad"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
-	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -90,20 +89,18 @@ func (l *laneEngine[Req, Resp]) pop(e *dispatcher.Envelope[Req, Resp]) bool {
 
 // drain is roleEngine's.
 func (l *laneEngine[Req, Resp]) drain() bool {
-	idle, commands := 0, 0
+	idle, f := 0, flow(0)
 	var e dispatcher.Envelope[Req, Resp]
 	for {
 		if l.pop(&e) {
 			idle = 0
-			if commands++; e.IsRequest() {
-				commands = 0
+			if f++; e.IsRequest() {
+				f = 0
 			}
 			l.server.handle(&e, true)
 			continue
 		}
-		if commands >= spin.Flowing && spin.Parallel() {
-			commands = 0
-			spin.Pause()
+		if f.ended() {
 			continue
 		}
 		l.kind.end()

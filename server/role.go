@@ -32,7 +32,8 @@ type roleEngine[Req, Resp any] struct {
 
 	full spin.Flow // as seen by pushers that found the ring full
 	owning
-	hand hand[Req, Resp]
+	hand  hand[Req, Resp]
+	plain bool // commands need no clock and no supervisor
 }
 
 func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req, Resp] {
@@ -40,6 +41,7 @@ func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req,
 		server: s,
 		ring:   ring.New[dispatcher.Envelope[Req, Resp]](capacity, 0),
 		wake:   park.NewToken(),
+		plain:  s.clock == nil && s.supervised == nil,
 	}
 	r.owning = owning{mode: s.opts.CallerRuns, kind: newKind(), role: r.ring, note: &r.ring.Note}
 	r.space.Pool = &r.spares
@@ -127,13 +129,19 @@ func (r *roleEngine[Req, Resp]) serve() {
 // drain handles messages until it could give the role up (false) or the ring
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
-	idle, commands := 0, 0
+	idle, f := 0, flow(0)
 	for {
 		e, s := r.pop()
 		if s == ring.OK {
 			idle = 0
-			if commands++; e.IsRequest() {
-				commands = 0
+			switch {
+			case e.IsRequest():
+				f = 0
+			case r.plain:
+				f.after(r.commands(e), r.hand.empty())
+				continue
+			default:
+				f++
 			}
 			if r.server.dynamic {
 				r.kind.begin(e.Message())
@@ -142,11 +150,7 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 			continue
 		}
 		if s == ring.Empty {
-			// More commands are likely to come: see internal/spin. Not so more
-			// requests, whose callers wait to run on this very processor.
-			if commands >= spin.Flowing && spin.Parallel() {
-				commands = 0
-				spin.Pause()
+			if f.ended() {
 				continue
 			}
 			r.kind.end()

@@ -1,0 +1,80 @@
+package server
+
+import (
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
+)
+
+// Commands come in numbers, and nobody waits for them: what a server does for each is
+// most of what they cost.
+
+// commands sees to the command e, which was just popped, and to those that follow it
+// in the hand, and returns how many. It does what handle does, but for what needs a
+// clock or a supervisor (plain), in one function and with one deferred function for
+// all: 25 ns for each instead of 38.
+func (r *roleEngine[Req, Resp]) commands(e *dispatcher.Envelope[Req, Resp]) (n int) {
+	s, h := r.server, &r.hand
+	at := chosen
+	defer func() {
+		if at != returned {
+			s.broken(e, at, s.unwound(recover()))
+		}
+	}()
+	for n = 1; ; n++ {
+		if s.aborting.Load() {
+			at = returned
+			s.refused(e, ErrServerClosed)
+			return n
+		}
+		if s.dynamic {
+			r.kind.begin(e.Message())
+		}
+		if s.toPool != nil {
+			at = choosing
+			offload := s.toPool(e.Message())
+			if at = chosen; offload {
+				s.submit(e, &at)
+				at = returned
+				return n
+			}
+		}
+		r.tally.count(false)
+		if err := s.handler.HandleCommand(e.Context(), e.Message()); err != nil {
+			s.counters.Add(cFailed, 1)
+			at = returned
+			s.failedCommand(e.Message(), err)
+			return n
+		}
+		if h.next == h.n || h.envelopes[h.next].IsRequest() {
+			at = returned
+			return n
+		}
+		*e = dispatcher.Envelope[Req, Resp]{}
+		e = r.step()
+	}
+}
+
+// flow counts the commands that the server's goroutine has handled in a row, for when
+// to pause.
+type flow int
+
+// after takes how many were handled more, and whether they were all that there were. If
+// commands flow, it pauses then: to look at once would find the next one or two, and
+// take the cache lines that their senders are writing.
+func (f *flow) after(n int, all bool) {
+	if *f += flow(n); all {
+		f.ended()
+	}
+}
+
+// ended pauses if commands have flowed, and reports whether it did: more are likely to
+// come, see internal/spin. Not so more requests, whose callers wait to run on this very
+// processor.
+func (f *flow) ended() bool {
+	if *f < spin.Flowing || !spin.Parallel() {
+		return false
+	}
+	*f = 0
+	spin.Pause()
+	return true
+}
