@@ -193,11 +193,18 @@ func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
 // processor can put them together: 5 ns of a command.
 func (d *Dispatcher[Req, Resp]) push(ctx context.Context, msg Req, slot *reply.Slot[Resp], gen uint64, p *pending[Resp]) error {
 	at := d.stamp()
-	err := accepted(d.to.TryPush(Envelope[Req, Resp]{ctx: ctx, msg: msg, slot: slot, gen: gen, at: at}))
-	if err == nil || d.opts.Overflow == Reject || !errors.Is(err, ErrQueueFull) {
+	err := d.to.TryPush(Envelope[Req, Resp]{ctx: ctx, msg: msg, slot: slot, gen: gen, at: at})
+	if err == nil {
+		return nil
+	}
+	return d.overflow(ctx, Envelope[Req, Resp]{ctx: ctx, msg: msg, slot: slot, gen: gen, at: at}, p, err)
+}
+
+// overflow is push after a TryPush of e that failed with err.
+func (d *Dispatcher[Req, Resp]) overflow(ctx context.Context, e Envelope[Req, Resp], p *pending[Resp], err error) error {
+	if err = accepted(err); d.opts.Overflow == Reject || !errors.Is(err, ErrQueueFull) {
 		return err
 	}
-	e := Envelope[Req, Resp]{ctx: ctx, msg: msg, slot: slot, gen: gen, at: at}
 	switch {
 	case p == nil || p.timeout == 0:
 		return accepted(d.to.Push(ctx, e))
