@@ -61,8 +61,12 @@ func (q *Ring[T]) Push(ctx context.Context, v T) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
-	if err := q.push(&v); err != ErrFull {
-		return err
+	switch q.ring.PushFrom(&v) { // as in push: one call less for each value
+	case ring.OK:
+		q.waits.items.Wake()
+		return nil
+	case ring.Closed:
+		return ErrClosed
 	}
 	return q.pushSlow(ctx, v, nil)
 }
@@ -163,6 +167,10 @@ func (q *Ring[T]) popInto(v *T) ring.Status {
 func (q *Ring[T]) Pop(ctx context.Context) (v T, err error) {
 	if err := ended(ctx); err != nil {
 		return v, err
+	}
+	if q.ring.PopInto(&v) == ring.OK { // as in popInto: one call less for each value
+		q.waits.space.Wake()
+		return v, nil
 	}
 	if s := q.popInto(&v); s != ring.Empty {
 		return v, popError(s)
