@@ -226,6 +226,32 @@ func TestResizeBeforeTheFirstTask(t *testing.T) {
 	require.Less(t, together, rounds/10)
 }
 
+// A worker that finds no task just as Resize takes a place away ends, and does not
+// sleep as one too many beside those that run.
+func TestResizeAsAWorkerFallsAsleep(t *testing.T) {
+	for round := 0; round < 10; round++ {
+		p, err := pool.New(pool.Options{Workers: 2, IdleTimeout: time.Hour})
+		require.NoError(t, err)
+		stuck, short := make(chan struct{}), make(chan struct{})
+		var started sync.WaitGroup
+		started.Add(2)
+		require.NoError(t, p.Submit(bg, pool.Func(func() { started.Done(); <-stuck })))
+		require.NoError(t, p.Submit(bg, pool.Func(func() { started.Done(); <-short })))
+		started.Wait()
+		release := p.Hold()
+		resized := make(chan error)
+		go func() { resized <- p.Resize(1) }()
+		time.Sleep(2 * time.Millisecond) // so that Resize comes first
+		close(short)
+		time.Sleep(2 * time.Millisecond)
+		release()
+		require.NoError(t, <-resized)
+		testx.Eventually(t, func() bool { return p.Stats().Running == 1 }, "the worker ends")
+		close(stuck)
+		require.NoError(t, p.Shutdown(bg))
+	}
+}
+
 func TestIdleTimeout(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 2, IdleTimeout: time.Millisecond})
 	for i := 0; i < 3; i++ {

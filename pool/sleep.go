@@ -25,7 +25,8 @@ type worker struct {
 func (p *Pool) sleep(w *worker) (awake bool) {
 	p.mu.Lock()
 	p.busy--
-	if p.drainedLocked() {
+	// Resize may have come since surplus looked, and found nobody asleep.
+	if p.running > p.limit || p.drainedLocked() {
 		p.end()
 		p.mu.Unlock()
 		return false
