@@ -365,6 +365,23 @@ func TestLabel(t *testing.T) {
 	require.Contains(t, <-profile, `"pool":"a name to find"`)
 }
 
+// Without a name there is no label, though a new goroutine has those of the one that
+// started it.
+func TestNoLabelOfTheSubmitter(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1})
+	submitted, profile := make(chan struct{}), make(chan string)
+	rpprof.Do(bg, rpprof.Labels("whose", "the submitter's"), func(context.Context) {
+		require.NoError(t, p.Submit(bg, pool.Func(func() {
+			<-submitted // who submits has the label until then
+			var b strings.Builder
+			_ = rpprof.Lookup("goroutine").WriteTo(&b, 1)
+			profile <- b.String()
+		})))
+	})
+	close(submitted)
+	require.NotContains(t, <-profile, "the submitter's")
+}
+
 func TestCost(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 2})
 	done := make(chan struct{}, 1)

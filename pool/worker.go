@@ -86,6 +86,8 @@ func (p *Pool) work() {
 	if p.opts.Name != "" {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("pool", p.opts.Name)))
 		defer pprof.SetGoroutineLabels(context.Background()) // the goroutine is only lent
+	} else {
+		pprof.SetGoroutineLabels(context.Background()) // a new one has those of who submitted
 	}
 	ended := false
 	defer func() {
