@@ -31,8 +31,9 @@ type Options struct {
 	// is an error, and so is more than can be addressed.
 	QueueSize int
 
-	// IdleTimeout is how long a worker without work keeps its goroutine. 0
-	// means DefaultIdleTimeout; negative is an error.
+	// IdleTimeout is how long a worker without work is kept: it ends after once
+	// to twice as long, and ants keeps its goroutine for another while, a second
+	// or more. 0 means DefaultIdleTimeout; negative is an error.
 	IdleTimeout time.Duration
 
 	// OnPanic is called on the worker's goroutine with the value of a task's
