@@ -59,3 +59,10 @@ func (c *counting) TryOwn() bool {
 	}
 	return ok
 }
+
+// Exhausted reports whether a server pauses, as at the end of the queue, when it has
+// handled n commands that it popped at once, where it would have popped size.
+func Exhausted(size, n int) bool {
+	h := hand[int, int]{size: size, next: n, n: n}
+	return h.empty()
+}

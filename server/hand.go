@@ -63,8 +63,9 @@ func (r *roleEngine[Req, Resp]) step() *dispatcher.Envelope[Req, Resp] {
 	return &h.envelopes[h.next-1]
 }
 
-// empty reports whether all that was popped is handled, and was all that there was.
-func (h *hand[Req, Resp]) empty() bool { return h.next == h.n && h.n < handful }
+// empty reports whether all that was popped is handled, and was all that there was:
+// a hand that is as large as it could be does not tell.
+func (h *hand[Req, Resp]) empty() bool { return h.next == h.n && h.n < max(h.size, 1) }
 
 // tell has those who look know what is behind, when it is the last or they ask.
 func (r *roleEngine[Req, Resp]) tell() {

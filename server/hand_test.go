@@ -88,3 +88,15 @@ func TestHandIsEmptied(t *testing.T) {
 	require.NoError(t, srv.Shutdown(context.Background()))
 	require.NoError(t, <-ended)
 }
+
+// A hand that is as large as it could be says nothing of what is behind it, however
+// few it holds: a handler that takes microseconds would wait after each eighth command.
+func TestSmallHandIsNotTheEnd(t *testing.T) {
+	for _, size := range []int{0, 1, 2, 8, 32} {
+		most := max(size, 1) // 0 counts as 1
+		require.False(t, server.Exhausted(size, most), "%d", size)
+		if most > 1 {
+			require.True(t, server.Exhausted(size, most-1), "%d", size)
+		}
+	}
+}
