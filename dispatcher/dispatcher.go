@@ -22,11 +22,12 @@ type Inline[Req, Resp any] interface {
 	TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool)
 }
 
-// InlineAll is what an Inline may have besides: a way to run several requests, one
-// after the other, while it has what one needs. It runs reqs from the first on, sets
-// out[i] to the outcome of reqs[i], and returns how many it ran: fewer than all if
-// somebody else waits, ctx has ended or the next one is to be queued. *server.Server
-// has it.
+// InlineAll is what a queue.Pusher may have besides: Inline for several requests. It
+// runs reqs from the first on, sets out[i] to the outcome of reqs[i], and returns how
+// many it ran, from 0 to all: fewer if somebody else waits, ctx has ended or the next
+// one is to be queued. RequestAll of a dispatcher without limits and Timeout uses it,
+// and then not Inline. *server.Server has it: who embeds one to override TryInline
+// has to override TryInlineAll too.
 type InlineAll[Req, Resp any] interface {
 	TryInlineAll(ctx context.Context, reqs []Req, out []Result[Resp]) (ran int)
 }

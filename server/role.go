@@ -17,7 +17,7 @@ import (
 // The role is in one of these hands:
 //
 //	nobody's        the ring is idle: open and empty
-//	a caller's      in tryInline, until leave
+//	a caller's      in TryInline or TryInlineAll, until leave
 //	a pusher's      between its push and the Give of the token below
 //	the token's     given and not yet taken: on its way to the server's goroutine
 //	the server's    from Take to the Release that succeeds
