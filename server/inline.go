@@ -50,8 +50,9 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 	ran = true
 	note := &r.ring.Note
 	note.Count++
-	// The same lines stand in call, and where requests run in a row or on lanes. As one function they cost this path, the one
-	// that is there to be fast, 9 % (10 interleaved rounds, p = 0.02).
+	// The same lines stand in call, and where requests run in a row or on lanes. As one
+	// function they cost this path, the one that is there to be fast, 9 % (10
+	// interleaved rounds, p = 0.02).
 	if r.tally.dueInline(note) {
 		start := time.Now()
 		resp, err = s.handler.HandleRequest(ctx, req)

@@ -138,7 +138,7 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 			case e.IsRequest():
 				f = 0
 			case r.plain:
-				f.after(r.commands(e), r.hand.empty())
+				f.after(r.commands(e), r.hand.empty() && r.ring.Cap() >= roomy)
 				continue
 			default:
 				f++
