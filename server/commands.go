@@ -69,7 +69,7 @@ func (f *flow) after(n int, all bool) {
 
 // ended pauses if commands have flowed, and reports whether it did: more are likely to
 // come, see internal/spin. Not so more requests, whose callers wait to run on this very
-// processor.
+// processor; and neither do the senders of commands behind a small queue.
 func (f *flow) ended() bool {
 	if *f < spin.Flowing || !spin.Parallel() {
 		return false

@@ -11,6 +11,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/pad"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -100,7 +101,7 @@ func (l *laneEngine[Req, Resp]) drain() bool {
 			l.server.handle(&e, true)
 			continue
 		}
-		if f.ended() {
+		if l.set.Cap() >= spin.Small && f.ended() {
 			continue
 		}
 		l.kind.end()

@@ -150,7 +150,7 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 			continue
 		}
 		if s == ring.Empty {
-			if f.ended() {
+			if r.ring.Cap() >= spin.Small && f.ended() {
 				continue
 			}
 			r.kind.end()
