@@ -89,15 +89,10 @@ func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) (
 		err = q.TryPush(v)
 		return err != ErrFull
 	}
-	if q.full.Room(q.popped, q.Cap(), try) {
+	if q.full.Room(q.ring.Popped, q.Cap(), try) {
 		return err
 	}
 	return pushSlow[T](q, &q.waits, ctx, v, expired)
-}
-
-func (q *Ring[T]) popped() uint64 {
-	popped, _, _ := q.ring.Progress()
-	return popped
 }
 
 // PushBatch queues the values of vs in their order and blocks while the ring
@@ -197,7 +192,7 @@ func (q *Ring[T]) popSlow(ctx context.Context, expired <-chan time.Time) (v T, e
 		v, s = q.pop()
 		return s != ring.Empty
 	}
-	if q.empty.Items(q.popped, q.Cap(), try) {
+	if q.empty.Items(q.ring.Popped, q.Cap(), try) {
 		return v, popError(s)
 	}
 	return popSlow[T](q, &q.waits, ctx, expired)
@@ -232,7 +227,7 @@ func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 // pauseBatch is popBatch after a moment, if values flow.
 func (q *Ring[T]) pauseBatch(dst []T) (n int, s ring.Status) {
 	s = ring.Empty
-	q.empty.Items(q.popped, q.Cap(), func() bool {
+	q.empty.Items(q.ring.Popped, q.Cap(), func() bool {
 		n, s = q.popBatch(dst)
 		return s != ring.Empty
 	})

@@ -91,7 +91,7 @@ func (p *lane[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[
 		err = p.tryPush(e)
 		return err != queue.ErrFull
 	}
-	if p.full.Room(p.popped, p.set.Cap(), try) {
+	if p.full.Room(func() uint64 { return p.set.Popped(p.i) }, p.set.Cap(), try) {
 		return err
 	}
 	more := func() bool { return p.set.HasRoom(p.i) }
@@ -99,11 +99,6 @@ func (p *lane[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[
 		return reason.Err(ctx)
 	}
 	return err
-}
-
-func (p *lane[Req, Resp]) popped() uint64 {
-	popped, _, _ := p.set.Progress(p.i)
-	return popped
 }
 
 // PushBatch queues es on the lane, as that of Server.

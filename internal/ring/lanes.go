@@ -233,6 +233,9 @@ func (l *Lanes[T]) Len() int { return len(l.lanes) }
 // Cap returns the capacity of each lane.
 func (l *Lanes[T]) Cap() int { return l.lanes[0].Cap() }
 
+// Popped returns Ring's Popped of one lane.
+func (l *Lanes[T]) Popped(lane int) uint64 { return l.lanes[lane].Popped() }
+
 // Progress returns Ring's Progress of one lane. It is closed a moment after Close
 // began.
 func (l *Lanes[T]) Progress(lane int) (popped uint64, queued int, isClosed bool) {

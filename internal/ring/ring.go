@@ -380,6 +380,9 @@ func (r *Ring[T]) Progress() (popped uint64, queued int, isClosed bool) {
 	}
 }
 
+// Popped returns how many values were popped so far, modulo 2^62.
+func (r *Ring[T]) Popped() uint64 { return r.head.Load() / step }
+
 // Len returns the number of values queued, claimed cells included.
 func (r *Ring[T]) Len() int {
 	_, n, _ := r.Progress()
