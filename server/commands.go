@@ -56,25 +56,29 @@ func (r *roleEngine[Req, Resp]) commands(e *dispatcher.Envelope[Req, Resp]) (n i
 
 // flow counts the commands that the server's goroutine has handled in a row, for when
 // to pause.
-type flow int
+type flow struct {
+	capacity int // of the queue
+	n        int
+}
 
 // after takes how many were handled more, and whether they were all that there were. If
 // commands flow, it pauses then: to look at once would find the next one or two, and
-// take the cache lines that their senders are writing.
+// take the cache lines that their senders are writing. Not if these fill the queue
+// meanwhile.
 func (f *flow) after(n int, all bool) {
-	if *f += flow(n); all {
+	if f.n += n; all && f.capacity >= 2*handful {
 		f.ended()
 	}
 }
 
 // ended pauses if commands have flowed, and reports whether it did: more are likely to
 // come, see internal/spin. Not so more requests, whose callers wait to run on this very
-// processor; and neither do the senders of commands behind a small queue.
+// processor; and so do the senders of commands behind a small queue.
 func (f *flow) ended() bool {
-	if *f < spin.Flowing || !spin.Parallel() {
+	if f.n < spin.Flowing || f.capacity < spin.Small || !spin.Parallel() {
 		return false
 	}
-	*f = 0
+	f.n = 0
 	spin.Pause()
 	return true
 }

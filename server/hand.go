@@ -67,10 +67,6 @@ func (r *roleEngine[Req, Resp]) step() *dispatcher.Envelope[Req, Resp] {
 // a hand that is as large as it could be does not tell.
 func (h *hand[Req, Resp]) empty() bool { return h.next == h.n && h.n < max(h.size, 1) }
 
-// roomy is the least capacity of a queue that its senders do not fill while its owner
-// handles what it popped and pauses.
-const roomy = 2 * handful
-
 // tell has those who look know what is behind, when it is the last or they ask.
 func (r *roleEngine[Req, Resp]) tell() {
 	h := &r.hand

@@ -11,7 +11,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/pad"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
-	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -90,18 +89,18 @@ func (l *laneEngine[Req, Resp]) pop(e *dispatcher.Envelope[Req, Resp]) bool {
 
 // drain is roleEngine's.
 func (l *laneEngine[Req, Resp]) drain() bool {
-	idle, f := 0, flow(0)
+	idle, f := 0, flow{capacity: l.set.Cap()}
 	var e dispatcher.Envelope[Req, Resp]
 	for {
 		if l.pop(&e) {
 			idle = 0
-			if f++; e.IsRequest() {
-				f = 0
+			if f.n++; e.IsRequest() {
+				f.n = 0
 			}
 			l.server.handle(&e, true)
 			continue
 		}
-		if l.set.Cap() >= spin.Small && f.ended() {
+		if f.ended() {
 			continue
 		}
 		l.kind.end()

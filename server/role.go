@@ -76,7 +76,7 @@ func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Env
 		err = r.tryPush(e)
 		return err != queue.ErrFull
 	}
-	if r.full.Room(r.popped, r.ring.Cap(), try) {
+	if r.full.Room(r.ring.Popped, r.ring.Cap(), try) {
 		return err
 	}
 	if reason := r.space.Until(try, r.ring.HasRoom, ctx.Done(), nil, expired); reason != park.Woken {
@@ -129,19 +129,19 @@ func (r *roleEngine[Req, Resp]) serve() {
 // drain handles messages until it could give the role up (false) or the ring
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
-	idle, f := 0, flow(0)
+	idle, f := 0, flow{capacity: r.ring.Cap()}
 	for {
 		e, s := r.pop()
 		if s == ring.OK {
 			idle = 0
 			switch {
 			case e.IsRequest():
-				f = 0
+				f.n = 0
 			case r.plain:
-				f.after(r.commands(e), r.hand.empty() && r.ring.Cap() >= roomy)
+				f.after(r.commands(e), r.hand.empty())
 				continue
 			default:
-				f++
+				f.n++
 			}
 			if r.server.dynamic {
 				r.kind.begin(e.Message())
@@ -150,7 +150,7 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 			continue
 		}
 		if s == ring.Empty {
-			if r.ring.Cap() >= spin.Small && f.ended() {
+			if f.ended() {
 				continue
 			}
 			r.kind.end()
@@ -169,11 +169,6 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 }
 
 func (r *roleEngine[Req, Resp]) handOn() { r.wake.Give() }
-
-func (r *roleEngine[Req, Resp]) popped() uint64 {
-	popped, _, _ := r.ring.Progress()
-	return popped
-}
 
 func (r *roleEngine[Req, Resp]) waiting() int {
 	_, n, _ := r.ring.Progress()
