@@ -12,10 +12,10 @@ import (
 // call sees to it that a task that waits is taken: it wakes a worker that sleeps, or
 // starts one if none does and fewer than the limit run. It reports whether it did.
 //
-// No task is left behind. call is made after every push; by
-// every worker that has taken a task, before it is busy with it, and so once more
-// for each task that is left; by each worker that falls asleep, once it is among the
-// sleepers; and by each that ends. It reads wanted. That is not set while
+// No task is left behind. call is made after every push; by every worker that has
+// taken a task, before it is busy with it, and so once more for each task that is
+// left; by each worker that falls asleep, once it is among the sleepers; and by each
+// that ends. It reads wanted. That is not set while
 //
 //   - as many work as may. Each of them looks at the queue again when its task is
 //     done, and before it sleeps or ends.

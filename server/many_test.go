@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -69,24 +71,21 @@ func upTo(n int) (all []int) {
 // they may stop to.
 func eachMany(t *testing.T, f func(t *testing.T, m *many)) {
 	eachManyOnTheCaller(t, f)
-	for _, md := range []mode{{"auto", server.Options{}}, {"auto lanes", server.Options{Lanes: 3}}} {
-		t.Run(md.name, func(t *testing.T) {
-			m := &many{}
-			m.s, m.d = start(t, funcs(m.handle), md.opts, dispatcher.Options{})
-			prove(t, m.s, m.d, -1)
-			f(t, m)
-		})
-	}
+	eachManyIn(t, server.CallerRunsAuto, "auto", func(t *testing.T, m *many) {
+		prove(t, m.s, m.d, -1)
+		f(t, m)
+	})
 }
 
 func eachManyOnTheCaller(t *testing.T, f func(t *testing.T, m *many)) {
-	for _, md := range []mode{
-		{"always", server.Options{CallerRuns: server.CallerRunsAlways}},
-		{"always lanes", server.Options{CallerRuns: server.CallerRunsAlways, Lanes: 3}},
-	} {
-		t.Run(md.name, func(t *testing.T) {
+	eachManyIn(t, server.CallerRunsAlways, "always", f)
+}
+
+func eachManyIn(t *testing.T, runs server.CallerRuns, name string, f func(t *testing.T, m *many)) {
+	for _, lanes := range []int{1, 3} {
+		t.Run(fmt.Sprintf("%s/lanes=%d", name, lanes), func(t *testing.T) {
 			m := &many{}
-			m.s, m.d = start(t, funcs(m.handle), md.opts, dispatcher.Options{})
+			m.s, m.d = start(t, funcs(m.handle), server.Options{CallerRuns: runs, Lanes: lanes}, dispatcher.Options{})
 			f(t, m)
 		})
 	}
@@ -158,7 +157,7 @@ func TestManyGoexit(t *testing.T) {
 			_, _ = m.ask(t, context.Background())
 			t.Error("RequestAll has returned")
 		}()
-		within(t, "the goroutine", func() { <-gone })
+		testx.Recv(t, gone)
 		idle(t, m.s)
 		require.Equal(t, upTo(11), m.handled)
 		m.at10 = nil
