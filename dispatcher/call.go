@@ -19,11 +19,10 @@ type Call[Resp any] struct{ state call[Resp] }
 // call has its own type so that its hook is not a method of Call.
 type call[Resp any] struct {
 	slot reply.Slot[Resp]
-	gen  uint64
 	gate park.Gate // those who Wait
 
 	ctx      context.Context
-	deadline time.Time // by Options.Timeout; zero: none
+	deadline time.Duration // from epoch to the end of Options.Timeout; 0: none
 	shared   *shared
 }
 
@@ -53,9 +52,9 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 		p = d.get()
 		defer d.put(p)
 	}
-	var deadline time.Time
-	if p != nil {
-		deadline = p.due()
+	var deadline time.Duration
+	if p != nil && p.timeout > 0 {
+		deadline = p.due().Sub(epoch)
 	}
 	err := ctx.Err()
 	if err == nil && d.limited {
@@ -64,24 +63,32 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	if err != nil {
 		return nil, d.refused(err)
 	}
-	c, _ := d.unsent.Get().(*Call[Resp])
-	if c == nil {
-		c = new(Call[Resp])
-	}
+	c := d.newCall()
 	s := &c.state
 	s.ctx, s.shared, s.deadline = ctx, &d.shared, deadline
 	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
-	s.gen = s.slot.Arm()
-	if err := d.push(ctx, req, &s.slot, s.gen, p); err != nil {
+	if err := d.push(ctx, req, &s.slot, s.slot.Arm(), p); err != nil {
 		s.slot.Disarm() // nobody knows of it, so it can be the next one
 		s.ctx = nil
 		d.unsent.Put(c)
+		d.spare.Store(true)
 		d.release()
 		return nil, d.refused(err)
 	}
 	d.counters.Add(cQueued, 1)
 	return c, nil
+}
+
+// newCall returns a Call that is nobody's.
+func (d *Dispatcher[Req, Resp]) newCall() *Call[Resp] {
+	if d.spare.Load() { // to find a sync.Pool empty takes as long as to send
+		if c, _ := d.unsent.Get().(*Call[Resp]); c != nil {
+			return c
+		}
+		d.spare.Store(false)
+	}
+	return new(Call[Resp])
 }
 
 // Resolving is called once, by whoever resolves the slot, before the outcome is
@@ -126,9 +133,9 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 	own := s.ctx.Done()
 	var expired <-chan time.Time
 	var reason park.Reason
-	if !s.deadline.IsZero() {
+	if s.deadline != 0 {
 		timer := s.shared.timers.Get().(*park.Timer)
-		expired = timer.Start(time.Until(s.deadline))
+		expired = timer.Start(s.deadline - time.Since(epoch))
 		defer func() {
 			timer.Stop(reason == park.Expired)
 			s.shared.timers.Put(timer)
@@ -158,7 +165,7 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 func (s *call[Resp]) late() bool {
 	if err := s.ctx.Err(); err != nil {
 		s.give(err, cCancelled)
-	} else if !s.deadline.IsZero() && !time.Now().Before(s.deadline) {
+	} else if s.deadline != 0 && time.Since(epoch) >= s.deadline {
 		s.give(ErrTimeout, cTimedOut)
 	}
 	return s.slot.Done() // not if an answer is just being written
@@ -167,7 +174,7 @@ func (s *call[Resp]) late() bool {
 // give resolves the slot with err, unless an answer was first.
 func (s *call[Resp]) give(err error, counted int) {
 	var zero Resp
-	if s.slot.Resolve(s.gen, zero, err) {
+	if s.slot.Resolve(s.slot.Generation(), zero, err) {
 		s.shared.counters.Add(counted, 1)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
@@ -63,10 +64,11 @@ type Dispatcher[Req, Resp any] struct {
 	dated   bool                      // something that a request waits for knows contexts only: it needs a deadline
 
 	shared
-	pending sync.Pool // of *pending[Resp]: requests that wait for their reply
-	batches sync.Pool // of *batch[Resp]
-	chunks  sync.Pool // of *chunk[Req, Resp]
-	unsent  sync.Pool // of *Call[Resp] whose request was refused
+	pending sync.Pool   // of *pending[Resp]: requests that wait for their reply
+	batches sync.Pool   // of *batch[Resp]
+	chunks  sync.Pool   // of *chunk[Req, Resp]
+	unsent  sync.Pool   // of *Call[Resp] whose request was refused
+	spare   atomic.Bool // unsent has one, perhaps
 }
 
 // The counters of Stats.

@@ -66,9 +66,11 @@ type Gate struct {
 
 	armed atomic.Uint32
 
+	// The rest is under the lock. (flying is where it takes no room: each call of
+	// dispatcher.Go has a Gate.)
+	flying      bool // the baton is out
 	mu          Mutex
 	first, last *waiter // in the order of arrival
-	flying      bool    // the baton is out
 }
 
 // waiter is one goroutine's place at a Gate.

@@ -89,6 +89,9 @@ func (s *Slot[R]) Arm() uint64 {
 	return g
 }
 
+// Generation returns what Arm returned last, unless that generation is over.
+func (s *Slot[R]) Generation() uint64 { return s.word.Load() &^ (gen - 1) }
+
 // Disarm ends a generation whose name was never given away.
 func (s *Slot[R]) Disarm() { s.word.Store(s.word.Load()&^(gen-1) + gen) }
 
