@@ -71,18 +71,6 @@ type Dispatcher[Req, Resp any] struct {
 	spare   atomic.Bool // unsent has one, perhaps
 }
 
-// The counters of Stats.
-const (
-	cQueued = iota
-	cAnswered
-	cCommands
-	cRateLimited
-	cInFlightFull
-	cQueueFull
-	cCancelled
-	cTimedOut
-)
-
 // New returns a dispatcher that sends to to. The error names the field of opts
 // that is wrong.
 //
@@ -235,62 +223,4 @@ func (d *Dispatcher[Req, Resp]) stamp() time.Duration {
 		return time.Since(epoch)
 	}
 	return 0
-}
-
-// refused counts err, if it is one of the reasons why a message was not
-// accepted or a request had no reply, and returns it.
-func (d *Dispatcher[Req, Resp]) refused(err error) error {
-	switch err {
-	case nil:
-	case ErrRateLimited:
-		d.counters.Add(cRateLimited, 1)
-	case ErrInFlight:
-		d.counters.Add(cInFlightFull, 1)
-	case ErrQueueFull:
-		d.counters.Add(cQueueFull, 1)
-	case ErrTimeout:
-		d.counters.Add(cTimedOut, 1)
-	case context.Canceled, context.DeadlineExceeded:
-		d.counters.Add(cCancelled, 1)
-	default:
-		if errors.Is(err, ErrRateLimited) { // with a Limiter's own reason
-			d.counters.Add(cRateLimited, 1)
-		}
-	}
-	return err
-}
-
-// Stats is what a dispatcher counted, read one after the other while it works.
-// Requests that ran on their callers' goroutines are not in it: the server
-// counts them (server.Stats.Inline), since it can do so at no cost.
-type Stats struct {
-	Queued   uint64 // requests that were accepted by the queue
-	Answered uint64 // of those, the ones that are over for their caller: answered, failed or given up
-	Commands uint64 // commands that were accepted
-	InFlight int    // the difference: requests that await their reply, or in RequestAll to be collected
-
-	// Messages that were not accepted, by reason.
-	RateLimited uint64
-	InFlightMax uint64
-	QueueFull   uint64
-
-	TimedOut  uint64 // requests that ended with ErrTimeout, accepted or not
-	Cancelled uint64 // messages that ended with the error of their ctx, accepted or not
-}
-
-// Stats returns the dispatcher's counters.
-func (d *Dispatcher[Req, Resp]) Stats() Stats {
-	s := Stats{
-		Answered:    d.counters.Load(cAnswered), // before Queued, so that InFlight is not negative
-		Queued:      d.counters.Load(cQueued),
-		Commands:    d.counters.Load(cCommands),
-		RateLimited: d.counters.Load(cRateLimited),
-		InFlightMax: d.counters.Load(cInFlightFull),
-		QueueFull:   d.counters.Load(cQueueFull),
-		TimedOut:    d.counters.Load(cTimedOut),
-		Cancelled:   d.counters.Load(cCancelled),
-	}
-	// A Call may be answered before Go has counted it.
-	s.InFlight = int(max(s.Queued, s.Answered) - s.Answered)
-	return s
 }

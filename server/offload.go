@@ -2,11 +2,9 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
-	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
@@ -164,62 +162,6 @@ func (s *Server[Req, Resp]) advance(j *job[Req, Resp]) {
 	returned = true
 }
 
-// feed hands the backlog to the pool and waits where the owner does not.
-func (s *Server[Req, Resp]) feed() {
-	released := false
-	defer func() {
-		if released {
-			s.pending.Done()
-		} else {
-			go s.feed() // a hook or the pool has ended this goroutine with Goexit
-		}
-	}()
-	for idle := 0; ; idle++ {
-		j, st := s.backlog.TryPop()
-		switch st {
-		case ring.OK:
-			idle = 0
-			if s.keys != nil {
-				j.reserved = false
-				s.keys.unreserve()
-			}
-			j.feed()
-			continue
-		case ring.Empty:
-			if released = s.backlog.Release() == ring.OK; released {
-				return
-			}
-		}
-		atomic.Relax(idle)
-	}
-}
-
-// feed hands j to the pool, or gives it an outcome.
-func (j *job[Req, Resp]) feed() {
-	s := j.server
-	taken, answered := false, false
-	defer func() {
-		if !taken {
-			j.release()
-		}
-	}()
-	defer func() {
-		if !taken && !answered { // the pool called Goexit
-			s.refused(&j.envelope, ErrGoexit)
-		}
-	}()
-	answered = true // by dropped, whatever its hook does
-	if s.dropped(&j.envelope) {
-		return
-	}
-	answered = false
-	err := guard(func() error { return s.opts.Pool.Submit(s.token, j) })
-	if taken = err == nil; !taken {
-		answered = true
-		s.refused(&j.envelope, s.poolError(err))
-	}
-}
-
 // Run handles the message on a worker of the pool.
 func (j *job[Req, Resp]) Run() { j.run() }
 
@@ -230,14 +172,6 @@ func (j *job[Req, Resp]) run() (called bool) {
 	j.server.working.add(j)
 	defer j.server.working.remove(j)
 	return j.server.handle(&j.envelope, false)
-}
-
-// poolError is the outcome of a message that the pool refused for good.
-func (s *Server[Req, Resp]) poolError(err error) error {
-	if s.aborting.Load() {
-		return ErrServerClosed // Close ended the wait for the pool
-	}
-	return fmt.Errorf("server: offload: %w", err)
 }
 
 // release recycles j, and has the next of its key take its turn. Nobody may touch

@@ -1,63 +1,3 @@
-// Package ring is the bounded lock-free ring under the queues and the server:
-// many producers, many consumers, strict answers, a closed bit and a role bit.
-//
-// # A cell and who owns it
-//
-// The ring is an array of cells, used in laps. Position p is cell p mod
-// capacity; positions count in steps of 4, because the two low bits of the
-// tail word are flags. The sequence word of a cell says who may touch its value:
-//
-//		         TryPush: CAS tail p -> p+step          seq = p+1
-//		 seq = p ───────────────────────────▶ producer ───────────▶ published
-//		 (free)                               owns val              (seq = p+1)
-//		    ▲                                                           │
-//		    │  seq = p + capacity                  CAS head p -> p+step │
-//		    └───────────────────────── consumer ◀──────────────────────┘
-//		                               owns val, clears it
-//
-//	  - tail (producers CAS it) claims position p for one producer. Its partner is
-//	    the same CAS of the other producers.
-//	  - seq = p+1 (producer's Store) hands the value over. Its partner is the
-//	    consumer's Load of seq.
-//	  - head (consumers CAS it) claims position p for one consumer.
-//	  - seq = p+capacity (consumer's Store) hands the empty cell to the producer
-//	    of the next lap. Its partner is that producer's Load of seq.
-//
-// Positions wrap around with uint64; they are compared for equality and by
-// their difference only.
-//
-// # Strict answers
-//
-// The textbook ring (Vyukov, "Bounded MPMC queue",
-// https://www.1024cores.net/home/lock-free-algorithms/queues/bounded-mpmc-queue)
-// says full or empty when the cell at hand is not ready, although another
-// goroutine may merely be in the middle of its turn. Here:
-//
-//   - Full needs tail - head == capacity. TryPush reads tail = p, then head = h
-//     with p - h == capacity. The tail never leads by more than the capacity and
-//     neither word goes back, so at the moment head was read tail was still p:
-//     the ring was full then.
-//   - Empty needs tail == head. TryPop reads head = h, then tail == h. The head
-//     never passes the tail, so at the moment tail was read head was still h: the
-//     ring was empty then.
-//   - Otherwise somebody is between claiming a cell and handing it over. TryPush
-//     waits that out and TryPop answers Busy; neither guesses.
-//
-// What is not promised: progress when a goroutine is preempted between its
-// claim and its hand-over. The others then wait for that one cell (they yield
-// meanwhile). "Lock-free" is meant with this exception.
-//
-// # Closing
-//
-// Closed is a bit of the tail word. A push claims its position with a CAS of
-// the whole word, so it either came before Close, and will be popped, or
-// fails. There is no moment at which a push can look at a flag and then go on
-// to lose its value.
-//
-// # The role
-//
-// Owned is the other bit: somebody has the role of the ring's only consumer.
-// Not owned means empty. See role.go.
 package ring
 
 import (
@@ -201,54 +141,6 @@ func (r *Ring[T]) push(v *T, role uint64) Status {
 	}
 }
 
-// PushBatch queues as long a prefix of vs as there is room for, claimed with one
-// compare-and-swap so that it stays in one piece. It returns the length, and
-// why it is not longer: OK (it is all of vs), Full or Closed.
-func (r *Ring[T]) PushBatch(vs []T) (int, Status) { return r.pushBatch(vs, 0) }
-
-func (r *Ring[T]) pushBatch(vs []T, role uint64) (int, Status) {
-	if len(vs) == 0 {
-		return 0, OK
-	}
-	var t, p, n uint64
-	for {
-		t = r.tail.Load()
-		if t&closed != 0 {
-			return 0, Closed
-		}
-		p = t &^ flags
-		used := p - r.head.Load()
-		if used == r.lap {
-			return 0, Full
-		}
-		if used > r.lap {
-			continue // the tail was stale: consumers have passed it since
-		}
-		// Cells before head+lap have been claimed by consumers in the lap
-		// before, so each is free or about to be.
-		n = min(uint64(len(vs)), (r.lap-used)/step)
-		if r.tail.CompareAndSwap(t, (t+n*step)|role) {
-			break
-		}
-	}
-	for i := uint64(0); i < n; i++ {
-		q := p + i*step
-		c := r.cell(q)
-		for k := 0; c.seq.Load() != q; k++ {
-			atomic.Relax(k)
-		}
-		c.val = vs[i]
-		c.seq.Store(q + 1)
-	}
-	switch {
-	case role != 0 && t&owned == 0:
-		return int(n), Owner
-	case n < uint64(len(vs)):
-		return int(n), Full
-	}
-	return int(n), OK
-}
-
 // TryPop takes the oldest value: OK, Empty, Busy, or Closed once the ring is
 // closed and drained. The cell keeps nothing of the value.
 func (r *Ring[T]) TryPop() (v T, s Status) {
@@ -293,38 +185,6 @@ func (r *Ring[T]) PopFull() (v T, ok bool) {
 	}
 	r.take(c, h, &v)
 	return v, true
-}
-
-// PopBatch takes up to len(dst) values that are there, oldest first, claimed
-// with one compare-and-swap. The status is that of TryPop.
-func (r *Ring[T]) PopBatch(dst []T) (int, Status) {
-	for {
-		h := r.head.Load()
-		n := 0
-		for n < len(dst) {
-			p := h + uint64(n)*step
-			if r.cell(p).seq.Load() != p+1 {
-				break
-			}
-			n++
-		}
-		if n > 0 {
-			if !r.head.CompareAndSwap(h, h+uint64(n)*step) {
-				continue
-			}
-			for i := range dst[:n] {
-				p := h + uint64(i)*step
-				r.take(r.cell(p), p, &dst[i])
-			}
-			return n, OK
-		}
-		if len(dst) == 0 {
-			return 0, OK
-		}
-		if s, sure := r.nothing(h); sure {
-			return 0, s
-		}
-	}
 }
 
 // nothing says why a consumer that read head = h found the cell there not
