@@ -10,17 +10,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// The stages of the server's goroutine, in order. It is one goroutine at a time:
-// if the handler ends it with Goexit, another goes on with the same stage.
-const (
-	stageNew uint32 = iota
-	stageStarting
-	stageServing
-	stageDrained // the queue is: what was offloaded is awaited
-	stageStopping
-	stageEnded
-)
-
 // Run serves until Shutdown or Close was called and nothing is left to do; then
 // it returns nil. When ctx ends it does as Close does, and returns ctx's error
 // once the handler call that was running has returned. Either way it waits for

@@ -9,6 +9,17 @@ import (
 
 // The server's goroutine.
 
+// The stages of the server's goroutine, in order. It is one goroutine at a time:
+// if the handler ends it with Goexit, another goes on with the same stage.
+const (
+	stageNew uint32 = iota
+	stageStarting
+	stageServing
+	stageDrained // the queue is: what was offloaded is awaited
+	stageStopping
+	stageEnded
+)
+
 // launch starts the server's goroutine unless it was; start says whether with
 // the handler's Start. s.mu is held.
 func (s *Server[Req, Resp]) launch(start bool) {
