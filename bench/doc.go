@@ -8,7 +8,7 @@
 // requests and commands:
 //
 //   - idiom: a goroutine that owns the state, and a channel of envelopes, each
-//     with a fresh reply channel; no context, no time-out, no recovery of panics
+//     with a fresh reply channel; no context, no timeout, no recovery of panics
 //   - idiom-pooled: the same, with reply channels from a sync.Pool; right only
 //     because each caller waits for its reply, however long that takes
 //   - idiom-ctx: idiom with a select on a context at both ends

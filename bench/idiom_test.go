@@ -124,7 +124,7 @@ func (d *idiom) withCtxPooled(ctx context.Context, m message) (answer, error) {
 	}
 }
 
-// idiomTimeout is that of the requests with a time-out: it never passes.
+// idiomTimeout is that of the requests with a timeout: it never passes.
 const idiomTimeout = time.Minute
 
 var errTimeout = errors.New("timed out")

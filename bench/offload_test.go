@@ -42,7 +42,7 @@ var runners = []runner{
 		return func(f func()) { ch <- f }, func() { close(ch); wg.Wait() }
 	}},
 	{"ants", func(tb testing.TB) (func(func()), func()) { // ants.Submit for each task
-		// With its purge, a Submit that waits can be left asleep for ever.
+		// With its purge, a Submit that waits can be left asleep forever.
 		p, err := ants.NewPool(workers, ants.WithDisablePurge(true))
 		require.NoError(tb, err)
 		return func(f func()) { _ = p.Submit(f) }, p.Release

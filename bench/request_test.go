@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkRequest is a round trip, with 1 to 1024 clients: under a ctx that
-// never ends, under one that can be cancelled, and with a time-out for each
+// never ends, under one that can be cancelled, and with a timeout for each
 // request besides.
 func BenchmarkRequest(b *testing.B) {
 	for _, clients := range []int{1, 2, 8, 64, 1024} {

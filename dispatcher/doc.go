@@ -1,6 +1,6 @@
 // Package dispatcher is the caller's side: it sends requests, which have a
 // reply, and commands, which do not, and takes care of what a reply channel
-// written by hand leaves out: time-outs, limits, refusals, late replies.
+// written by hand leaves out: timeouts, limits, refusals, late replies.
 //
 //	d, err := dispatcher.New[Req, Resp](srv, dispatcher.Options{Timeout: time.Second})
 //	...

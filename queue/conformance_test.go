@@ -36,7 +36,7 @@ func factory[T any](b queue.Backend) queuetest.Factory[T] {
 	}}
 	if b == queue.BackendZenQ {
 		f.Breaks = zenqBreaks
-		f.MaxQueues = 50 // each costs a goroutine for ever
+		f.MaxQueues = 50 // each costs a goroutine forever
 	}
 	return f
 }

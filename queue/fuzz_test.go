@@ -24,7 +24,7 @@ func FuzzOptions(f *testing.F) {
 		}
 		b := queue.Backend(backend)
 		if b == queue.BackendZenQ && haveZenQ && capacity >= 0 {
-			t.Skip("each ZenQ costs a goroutine for ever")
+			t.Skip("each ZenQ costs a goroutine forever")
 		}
 		q, err := queue.New[byte](queue.Options{Capacity: capacity, Backend: b})
 		switch {

@@ -14,7 +14,7 @@ const (
 	BackendChan                // a plain Go channel
 
 	// BackendZenQ is github.com/alphadose/zenq/v2, on Go 1.22 only. It keeps a
-	// popped value until its cell is used again, and each queue for ever, with
+	// popped value until its cell is used again, and each queue forever, with
 	// the one goroutine that ZenQ starts for it: of the promises that package
 	// queuetest tests it breaks PoppedIsNotKept, DroppedQueueIsGarbage and
 	// LeavesNoGoroutine. It crashes under the race detector.

@@ -21,7 +21,7 @@ const maxZenQ = 1 << 16
 
 // zenQ is a Queue over the real ZenQ, for those who come from it and for
 // comparing. On its own ZenQ v2.8.4 crashes the process when several readers
-// meet parked writers, leaves writers parked for ever after Close, has no
+// meet parked writers, leaves writers parked forever after Close, has no
 // context, no try and no drain, and reorders the values of one writer. So this
 // type never lets it come to that:
 //
@@ -32,7 +32,7 @@ const maxZenQ = 1 << 16
 //     is under way beside one that was quicker.
 //   - Close is ours; ZenQ's is not called.
 //
-// What cannot be mended from outside, with the promise of package queuetest that
+// What cannot be fixed from outside, with the promise of package queuetest that
 // each breaks: New starts one goroutine that never ends (LeavesNoGoroutine), and
 // that keeps the queue alive (DroppedQueueIsGarbage); a cell keeps its value
 // until it is used again (PoppedIsNotKept). And the race detector crashes inside

@@ -33,6 +33,6 @@ func TestZenQLimits(t *testing.T) {
 // test here, since it hangs and crashes.
 var zenqBreaks = map[string]string{
 	"PoppedIsNotKept":       "ZenQ does not clear a cell; the value is kept until the cell is used again",
-	"DroppedQueueIsGarbage": "ZenQ's goroutine refers to the queue for ever",
+	"DroppedQueueIsGarbage": "ZenQ's goroutine refers to the queue forever",
 	"LeavesNoGoroutine":     "zenq.New starts a goroutine that nobody can end",
 }

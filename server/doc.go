@@ -39,7 +39,7 @@
 // With Options.Lanes there are several queues, one more urgent than the next, and
 // dispatcher.Options.Lane says which one a dispatcher sends on. The most urgent
 // message that waits is handled next; a guard sees to it that the less urgent
-// ones are not left waiting for ever.
+// ones are not left waiting forever.
 //
 // # CPU-heavy messages
 //

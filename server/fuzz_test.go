@@ -39,7 +39,7 @@ func FuzzOptions(f *testing.F) {
 			t.Skip("as much memory, or as many goroutines, as was asked for")
 		}
 		if b == queue.BackendZenQ && haveZenQ {
-			t.Skip("each ZenQ costs a goroutine for ever")
+			t.Skip("each ZenQ costs a goroutine forever")
 		}
 		wrong := map[string]bool{
 			"Options.Batch":       batch < 0,

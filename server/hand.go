@@ -24,7 +24,7 @@ const handful = 32
 type hand[Req, Resp any] struct {
 	envelopes [handful]dispatcher.Envelope[Req, Resp]
 	next, n   int // envelopes[next:n] are to be handled; the one before next is, now
-	size      int // how many to pop at the most; 0 counts as 1
+	size      int // how many to pop at most; 0 counts as 1
 	refills   int
 	timed     bool
 	start     time.Time // of the handling of a batch that is timed

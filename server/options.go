@@ -18,7 +18,7 @@ type CallerRuns uint8
 const (
 	// CallerRunsAuto, the default: a request that finds the server idle runs on
 	// its caller if the handler has proved fast: its calls take some
-	// microseconds at the most, as sampled. A caller runs its own request only.
+	// microseconds at most, as sampled. A caller runs its own request only.
 	// If calls are much shorter still, a caller that finds the server busy waits
 	// some microseconds, awake, for its turn before it is queued.
 	CallerRunsAuto CallerRuns = iota
@@ -83,7 +83,7 @@ type Options struct {
 	// to be offloaded fails with ErrPoolFull.
 	Pool Executor
 
-	// Batch is how many messages of others a caller handles at the most before
+	// Batch is how many messages of others a caller handles at most before
 	// it hands the rest on, with CallerRunsAlways. 0 means DefaultBatch;
 	// negative is an error.
 	Batch int

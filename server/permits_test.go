@@ -32,7 +32,7 @@ func (s successor) TryPush(e dispatcher.Envelope[int, int]) error {
 	return s.srv.TryPush(e)
 }
 
-// Panics, Goexits, cancels, time-outs, offloads and the end of the server, all
+// Panics, Goexits, cancels, timeouts, offloads and the end of the server, all
 // at random: afterwards each place in flight is there again, and no more.
 func TestPlacesComeBack(t *testing.T) {
 	const limit = 5

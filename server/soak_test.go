@@ -181,7 +181,7 @@ func heapAlloc() uint64 {
 	return m.HeapAlloc
 }
 
-// SOAK_REQUESTS requests in a storm of cancels and time-outs, in all modes
+// SOAK_REQUESTS requests in a storm of cancels and timeouts, in all modes
 // together: no reply crosses.
 func TestSoakRequests(t *testing.T) {
 	n, progress := testx.Soak(t, "SOAK_REQUESTS", scaled(100_000))

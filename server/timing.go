@@ -53,7 +53,7 @@ type Durations struct {
 	Buckets []Bucket `json:"-"`
 }
 
-// Bucket counts durations that differ by 1/16 at the most.
+// Bucket counts durations that differ by 1/16 at most.
 type Bucket struct {
 	Most time.Duration // the longest that is in it
 	N    uint64

@@ -9,7 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// overProtoactor asks an actor with RequestFuture, which has a time-out for each
+// overProtoactor asks an actor with RequestFuture, which has a timeout for each
 // request and no context.
 func overProtoactor() Asked {
 	quiet := actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {

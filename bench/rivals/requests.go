@@ -38,7 +38,7 @@ type Asking struct {
 
 // Requests returns the contestants. Each obeys a ctx while it waits, but for
 // idiom and mutex, which are the bare channel and the floor, and protoactor,
-// which has a time-out instead.
+// which has a timeout instead.
 func Requests() []Asking {
 	return []Asking{
 		{"idiom", func() Asked { return overIdiom(false) }},

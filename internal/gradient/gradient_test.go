@@ -138,7 +138,7 @@ func TestWithoutDemand(t *testing.T) {
 	require.Zero(t, low)
 }
 
-// Measuring under load costs a twentieth of the time at the most.
+// Measuring under load costs a twentieth of the time at most.
 func TestCostOfMeasuring(t *testing.T) {
 	for _, service := range []time.Duration{100 * time.Microsecond, 100 * time.Millisecond} {
 		l, err := New(Options{Min: 1, Max: 100})

@@ -45,7 +45,7 @@ const (
 )
 
 // newBucket chooses the unit: 2^-k of a token for the smallest k with which a
-// unit comes in a nanosecond at the most; k is 0 for a rate of 1e9 a second and
+// unit comes in a nanosecond at most; k is 0 for a rate of 1e9 a second and
 // more, at most 50, and smaller if the burst would not fit else. So V is right to
 // half a nanosecond, but at rates below 1e-6 a second or with a burst of more
 // than 2^61 units, where it is right to half of 2^-k tokens.

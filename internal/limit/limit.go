@@ -1,7 +1,7 @@
 // Package limit is a rate limit that many goroutines pass without a lock: a
 // token bucket as the generic cell rate algorithm, GCRA, in one atomic word.
 //
-// A bucket that is filled at a rate and holds burst tokens at the most is the
+// A bucket that is filled at a rate and holds burst tokens at most is the
 // same as a clock V, which counts the tokens that time has brought, and a word
 // N, which is the reading of V at which all that was taken will have been
 // brought. Taking a token is

@@ -194,7 +194,7 @@ func BenchmarkAllow(b *testing.B) {
 }
 
 // A tick that ends a wait is not lost, although the wait has got its token at the
-// same time: whoever waits under the same timer next would wait for ever.
+// same time: whoever waits under the same timer next would wait forever.
 func TestTickIsNotLost(t *testing.T) {
 	var block atomic.Bool
 	in, out := make(chan bool), make(chan bool)

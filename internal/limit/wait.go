@@ -105,7 +105,7 @@ func (l *Limiter) look(w *waiter) (left time.Duration, out bool) {
 
 // leave takes w out of the line, and returns its outcome, unless it has one. Who was
 // let through and whose time is over has lost its token: the tick of expired was
-// received, and whoever waits under the same timer next would wait for ever.
+// received, and whoever waits under the same timer next would wait forever.
 func (l *Limiter) leave(w *waiter, outcome Outcome) Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,7 +24,7 @@ func count(n int) int {
 	return n
 }
 
-// A lost wake-up is a goroutine that sleeps for ever beside what it waits for:
+// A lost wake-up is a goroutine that sleeps forever beside what it waits for:
 // these tests hang then, and Join says where.
 
 // buffer is a bounded buffer that counts: both sides sleep, at gates that share

@@ -3,7 +3,7 @@ package park
 import "time"
 
 // Timer is a timer that is used again and again by one goroutine at a time, so
-// that a time-out per request costs no allocation. The zero value is ready.
+// that a timeout per request costs no allocation. The zero value is ready.
 type Timer struct {
 	t       *time.Timer
 	running bool

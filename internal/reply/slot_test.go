@@ -96,7 +96,7 @@ func TestGivingUp(t *testing.T) {
 			close(c)
 			require.Equal(t, park.Done, testx.Recv(t, reason))
 		}},
-		{"time-out", func(t *testing.T, s *Slot[int]) {
+		{"timeout", func(t *testing.T, s *Slot[int]) {
 			c := make(chan time.Time, 1)
 			reason := testx.Park(t, func() park.Reason { return s.Wait(nil, c) })
 			c <- time.Time{}

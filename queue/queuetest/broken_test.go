@@ -96,7 +96,7 @@ var bugs = []struct {
 	{keepsPopped, "keeps popped values alive", []string{"PoppedIsNotKept"}},
 	{keepsRefused, "keeps refused values alive", []string{"PoppedIsNotKept"}},
 	{spins, "spins", []string{"PushBlocksWhileFull", "SleepersUseNoCPU"}},
-	{leaksGoroutine, "has a goroutine for ever", []string{"LeavesNoGoroutine"}},
+	{leaksGoroutine, "has a goroutine forever", []string{"LeavesNoGoroutine"}},
 	{lenCountsWaiters, "Len counts those who wait", []string{"PushBlocksWhileFull", "LenIsPossible"}},
 	{lenIsLate, "Len is less than what is there", []string{"CapIsWhatFits", "BehavesAsASlice"}},
 	{tears, "a value is written and read in two steps", []string{"ValuesAreWhole"}},
@@ -104,7 +104,7 @@ var bugs = []struct {
 	{wakesOne, "many values wake one sleeper", []string{"BatchWakesAll"}},
 	{tryWaits, "the Try methods queue up behind those who wait", []string{"TryNeverBlocks"}},
 	{ignoresTimers, "does not look at the timer", []string{"TimersEndTheWait"}},
-	{registers, "is listed in a global for ever", []string{"DroppedQueueIsGarbage"}},
+	{registers, "is listed in a global forever", []string{"DroppedQueueIsGarbage"}},
 }
 
 // open returns a queue with the bug.
@@ -148,7 +148,7 @@ func TestBugsAreFound(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, name := range tt.by {
 				f := tt.bug.factory(t)
-				// What hangs here hangs for ever: there is nothing to be patient for.
+				// What hangs here hangs forever: there is nothing to be patient for.
 				f.Patience = 300 * time.Millisecond
 				failures, _ := record(t, f, promiseNamed(t, name))
 				for try := 0; len(failures) == 0 && try < 10; try++ {
@@ -336,7 +336,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// What is known to be broken is run, and reported when it is mended.
+// What is known to be broken is run, and reported when it is fixed.
 func TestBreaks(t *testing.T) {
 	f := keepsPopped.factory(t)
 	f.Breaks = map[string]string{"PoppedIsNotKept": "it has a history"}

@@ -40,7 +40,7 @@ type Factory[T any] struct {
 	Patience time.Duration
 
 	// MaxQueues bounds the rounds of the tests that open a queue in each, for
-	// a queue that costs something for ever. 0 means no such bound; negative is
+	// a queue that costs something forever. 0 means no such bound; negative is
 	// an error.
 	MaxQueues int
 }

@@ -4,7 +4,7 @@ package main
 // follow under their own names.
 var about = []struct{ name, title, text string }{
 	{"Request", "Request round trip",
-		"The handler does next to nothing, and clients send one request after the other. ctx=none: a context that never ends; ctx=cancel: one that can be cancelled; ctx=timeout: a time-out for each request besides."},
+		"The handler does next to nothing, and clients send one request after the other. ctx=none: a context that never ends; ctx=cancel: one that can be cancelled; ctx=timeout: a timeout for each request besides."},
 	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one."},
 	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait)."},
 	{"Command", "Commands", "Until all are handled. batch=16: SendAll; a channel knows no batches and takes them one by one."},
@@ -49,7 +49,7 @@ var contestants = [][2]string{
 	{"idiom", "a goroutine that owns the state, and a channel of envelopes, each with a fresh reply channel; no context"},
 	{"idiom-pooled", "the same with pooled reply channels; right only because callers never give up"},
 	{"idiom-ctx, idiom-ctx-pooled", "with a select on a context at both ends"},
-	{"idiom-timeout, idiom-timer", "with a time-out for each request besides: context.WithTimeout, and a pooled timer"},
+	{"idiom-timeout, idiom-timer", "with a timeout for each request besides: context.WithTimeout, and a pooled timer"},
 	{"mutex", "a lock around a direct call that recovers panics: the floor for serial state"},
 	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
 }

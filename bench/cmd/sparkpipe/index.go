@@ -82,7 +82,7 @@ func (x *index) sorted() []string {
 	return words
 }
 
-// maxSample is how many different words are looked up at the most.
+// maxSample is how many different words are looked up at most.
 const maxSample = 1 << 16
 
 // sample returns words to look up: evenly from all of them, in an order that is
