@@ -18,7 +18,7 @@ log="${SOAK_LOG:-docs/soak/$(date -u +%F).txt}"
 	echo "date: $(date -u '+%F %T') UTC"
 	echo "commit: $(git describe --always --dirty 2>/dev/null || echo unknown)"
 	echo "go: $("${GO:-go}" version | cut -d' ' -f3-)"
-	echo "machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1), $(uname -sr)"
+	echo "machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1), $(uname -sr | cut -d- -f1)"
 	echo "asked for: ${SOAK_MESSAGES:-0} messages, ${SOAK_REQUESTS:-0} requests, ${SOAK_SHUTDOWNS:-0} shutdowns"
 	# Progress is for who watches, and the subtests' lines for nobody.
 	"${GO:-go}" test -count=1 -timeout 48h -v -run "^TestSoak($tests)\$" ./server 2>&1 |

@@ -127,13 +127,14 @@ func (r *rounds) head(ctx context.Context, out io.Writer) {
 	if r.short {
 		short = " -short"
 	}
+	kernel, _, _ := strings.Cut(ask("uname", "-sr"), "-") // what follows is whose build it is
 	for _, s := range [][2]string{
 		{"date", time.Now().UTC().Format(time.DateOnly)},
 		{"commit", ask("git", "describe", "--always", "--dirty")},
 		{"command", fmt.Sprintf("go test -run '^$' -bench '%s' -benchtime %v%s ./bench", r.bench, r.benchtime, short)},
 		{"go", ask("go", "env", "GOVERSION")},
 		{"cores", fmt.Sprint(runtime.NumCPU())},
-		{"kernel", ask("uname", "-sr")},
+		{"kernel", kernel},
 	} {
 		if s[1] != "" {
 			fmt.Fprintf(out, "%s: %s\n", s[0], s[1])
