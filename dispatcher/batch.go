@@ -33,12 +33,11 @@ type Result[Resp any] struct {
 // keeps its place in flight until then.
 //
 // It returns nil if every request was accepted and answered, though handlers
-// may have failed: look at out. Otherwise it returns the first error that tells
-// of more than one request: a refusal, ErrTimeout, ErrClosed or ctx's. It stands in
-// out too, and counts as such also if it is what a handler returned. After ctx or
+// may have failed: look at out. Otherwise it returns the first error in out that is
+// a refusal, ErrTimeout, ErrClosed or ctx's, even if a handler returned it. After ctx or
 // the Timeout has ended, or the server was closed, the rest of reqs is not sent.
 // If out is shorter than reqs, nothing is sent, out is left alone, and the error
-// says so.
+// says so; if it is longer, its other elements are left alone.
 func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out []Result[Resp]) error {
 	arg.Context(ctx, "dispatcher")
 	if len(out) < len(reqs) {

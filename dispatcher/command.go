@@ -12,7 +12,8 @@ import (
 // fails. Send does not wait for the handler. ctx governs the acceptance only: it
 // bounds how long Send waits for the limits and for the queue, and a command
 // that was accepted is handled even if ctx ends then. The handler is given ctx
-// as it is.
+// as it is; that of an HTTP request, for example, has often ended by then:
+// context.WithoutCancel makes one that has not.
 //
 // The error is ctx.Err(), a refusal, which is ErrOverloaded, or ErrClosed; then
 // the command was not accepted.
@@ -52,7 +53,8 @@ func (d *Dispatcher[Req, Resp]) TrySend(cmd Req) error {
 // prefix of that length was, and the error, one of Send's, says why it is
 // shorter. It blocks as Send does. Unless there is a rate limit, or Overflow is
 // Reject, they are queued in batches of 64, which is cheaper than one by one, and
-// copied for that: large commands are better sent by pointer.
+// copied for that: large commands are better sent by pointer. With none it returns 0
+// and nil, and cmds is not kept.
 func (d *Dispatcher[Req, Resp]) SendAll(ctx context.Context, cmds []Req) (int, error) {
 	arg.Context(ctx, "dispatcher")
 	c := d.chunks.Get().(*chunk[Req, Resp])

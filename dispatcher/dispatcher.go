@@ -15,7 +15,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// Inline is what a queue.Pusher may have besides: a way to run a request at
+// Inline is an optional interface of a queue.Pusher: a way to run a request at
 // once on the caller's goroutine, without queue and reply slot. *server.Server
 // has it. ran is false when it did not, and the request is to be queued; then
 // resp and err mean nothing.
@@ -23,23 +23,23 @@ type Inline[Req, Resp any] interface {
 	TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool)
 }
 
-// InlineAll is what a queue.Pusher may have besides: Inline for several requests. It
+// InlineAll is an optional interface of a queue.Pusher: Inline for several requests. It
 // runs reqs from the first on, sets out[i] to the outcome of reqs[i], and returns how
 // many it ran, from 0 to all: fewer if somebody else waits, ctx has ended or the next
 // one is to be queued. RequestAll of a dispatcher without limits and Timeout uses it,
-// and then not Inline. *server.Server has it: who embeds one to override TryInline
-// has to override TryInlineAll too.
+// and then not Inline. *server.Server has it: a type that embeds one and overrides
+// TryInline has to override TryInlineAll too.
 type InlineAll[Req, Resp any] interface {
 	TryInlineAll(ctx context.Context, reqs []Req, out []Result[Resp]) (ran int)
 }
 
-// Stamped is what a queue.Pusher may have besides: whether each message that is
+// Stamped is an optional interface of a queue.Pusher: whether each message that is
 // queued there is to be stamped for Envelope.Enqueued, as with Options.Timing.
 // New asks once. *server.Server has it, and wants it if its options need the age
 // of messages.
 type Stamped interface{ WantsEnqueued() bool }
 
-// Lanes is what a queue.Pusher may have besides: lanes, of which Options.Lane
+// Lanes is an optional interface of a queue.Pusher: lanes, of which Options.Lane
 // chooses one. *server.Server has it.
 type Lanes[Req, Resp any] interface {
 	// Lane returns lane i, counted from 0, or an error that says how many there
@@ -71,8 +71,9 @@ type Dispatcher[Req, Resp any] struct {
 	spare   atomic.Bool // unsent has one, perhaps
 }
 
-// New returns a dispatcher that sends to to. The error names the field of opts
-// that is wrong.
+// New returns a dispatcher that sends to its target, to: a server, or a queue of your
+// own. A nil target is an error; otherwise the error names the field of opts that is
+// wrong.
 //
 // Type arguments can be left out where to is a *server.Server:
 //

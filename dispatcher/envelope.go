@@ -43,7 +43,7 @@ func (e Envelope[Req, Resp]) IsRequest() bool { return e.slot != nil }
 // caller has gone, and one for a command change nothing and return false.
 // Reply never blocks.
 //
-// Who takes envelopes from a queue of their own must answer every request, or
+// Code that takes envelopes from a queue of its own must answer every request, or
 // its caller waits until its context or Timeout ends.
 func (e Envelope[Req, Resp]) Reply(resp Resp, err error) bool {
 	return e.slot != nil && e.slot.Resolve(e.gen, resp, err)
@@ -57,9 +57,9 @@ func (e Envelope[Req, Resp]) Abandoned() bool {
 	return e.slot != nil && !e.slot.Live(e.gen)
 }
 
-// Enqueued returns when the message was ready for the queue, with a monotonic
-// clock reading, so that time.Since tells its age: what it waited for room since
-// is included. It is the zero time unless Options.Timing is on, or what the
+// Enqueued returns when the dispatcher offered the message to the queue, with a
+// monotonic clock reading, so that time.Since tells its age, any wait for room
+// included. It is the zero time unless Options.Timing is on, or what the
 // dispatcher sends to wants it (Stamped).
 func (e Envelope[Req, Resp]) Enqueued() time.Time {
 	if e.at == 0 {

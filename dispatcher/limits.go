@@ -67,7 +67,7 @@ func (s *shared) release() {
 }
 
 // SetRate changes Options.RateLimit and Options.Burst, whose rules hold, while
-// the dispatcher works; a limit of 0 lifts it. It does not block. What may be
+// the dispatcher works; a limit of 0, with a burst of 0, lifts it. It does not block. What may be
 // sent at once now still may, up to the new burst. Senders that wait are let
 // through by the new rate, in their order; those that it would let through after
 // the end of their time are refused at once.

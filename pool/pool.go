@@ -80,8 +80,9 @@ const (
 	cPanicked
 )
 
-// New returns a pool that runs nothing yet. The error names the field of opts
-// that is wrong.
+// New returns a pool without workers: each is started when there is a task for it.
+// The error names the field of opts that is wrong. Package ants starts two goroutines
+// of its own for each pool; Shutdown ends them.
 func New(opts Options) (*Pool, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {

@@ -24,8 +24,9 @@ import (
 //	/debug/pprof/NAME         any other profile: heap, goroutine, mutex, …;
 //	                          ?debug=1 or 2 for text, ?gc=1 to collect before
 //
-// The JSON is an object with a member for each source, named as it is. That of
-// a source that panicked or cannot be encoded is {"error": "…"}.
+// The JSON is an object with a member for each source, named as it is; durations are
+// whole nanoseconds. That of a source that panicked or cannot be encoded is
+// {"error": "…"}.
 //
 // The zero value serves without sources; Add and Remove change them at any time.
 // All methods may be called from many goroutines at once. A Handler must not be

@@ -21,7 +21,7 @@ const (
 	BackendZenQ
 )
 
-// String returns "ring", "chan" or "zenq".
+// String returns "ring", "chan" or "zenq", and "Backend(9)" for an unknown 9.
 func (b Backend) String() string {
 	switch b {
 	case BackendRing:

@@ -30,7 +30,8 @@ type Queue[T any] interface {
 	PopBatch(ctx context.Context, dst []T) (int, error)
 
 	// Close refuses further pushes. What was accepted can still be popped.
-	// It does not block, and calling it again does nothing.
+	// It does not wait for room or for consumers, and calling it again does
+	// nothing.
 	Close()
 
 	// Len returns how many values are queued, a moment's value between 0 and

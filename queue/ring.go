@@ -56,7 +56,8 @@ func (q *Ring[T]) push(v *T) error {
 	return ErrClosed
 }
 
-// Push queues v and blocks while the ring is full, until ctx ends.
+// Push queues v and blocks while the ring is full, until ctx ends. The error is
+// ErrClosed or ctx.Err(), also if ctx had ended before; then v was not queued.
 func (q *Ring[T]) Push(ctx context.Context, v T) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -97,7 +98,8 @@ func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) (
 
 // PushBatch queues the values of vs in their order and blocks while the ring
 // is full, until ctx ends. As many as there is room for are claimed at once
-// and stand in one piece.
+// and stand in one piece. It returns how many were queued, and the error, one of
+// Push's, says why not all. vs is not kept.
 func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 	if err := ended(ctx); err != nil {
 		return 0, err
@@ -158,7 +160,9 @@ func (q *Ring[T]) popInto(v *T) ring.Status {
 	}
 }
 
-// Pop takes the oldest value and blocks while there is none, until ctx ends.
+// Pop takes the oldest value and blocks while there is none, until ctx ends. The error
+// is ErrClosed once the ring is closed and drained, or ctx.Err(), also if ctx had ended
+// before; then no value was taken.
 func (q *Ring[T]) Pop(ctx context.Context) (v T, err error) {
 	if err := ended(ctx); err != nil {
 		return v, err
@@ -199,7 +203,8 @@ func (q *Ring[T]) popSlow(ctx context.Context, expired <-chan time.Time) (v T, e
 }
 
 // PopBatch waits for one value as Pop does and takes up to len(dst) that are
-// there, claimed at once.
+// there, claimed at once. The error is one of Pop's, and then none was taken. With an
+// empty dst it does not block, and returns 0 and ctx.Err().
 func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 	if err := ended(ctx); err != nil || len(dst) == 0 {
 		return 0, err

@@ -25,16 +25,16 @@ import (
 // those that wait for others of their key (Keyer), whatever the limit. The limits
 // are in Stats. On anything else there is no effect.
 type AdaptiveOptions struct {
-	// Min is how few calls may run at once; so few must not slow each other
-	// down. At first, and from time to time, the limit is at Min, for a baseline:
-	// for a few calls, so calls that do not return for long, or wait for their own
-	// server, hold up all others then, if there are Min of them. 0 means 1;
-	// negative is an error.
+	// Min is the lowest limit. At first, and from time to time, the limit is at
+	// Min for a few calls, to measure a baseline: choose a number of calls that do
+	// not slow each other down. While it is measured, Min calls that do not return,
+	// or wait for their own server, hold up all others. 0 means 1; negative is an
+	// error.
 	Min int
 
 	// Max is how many calls may run at once, and what turns it on; with
-	// Concurrency above 1, no more than that in any case. 0: no limit but
-	// Concurrency and the pool; negative, or less than Min, is an error.
+	// Concurrency above 1, no more than that in any case. 0 turns it off, and Min
+	// must be 0 then too; negative, or less than Min, is an error.
 	Max int
 }
 

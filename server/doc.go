@@ -45,7 +45,8 @@
 //
 // A handler that is an [Offloader] sends messages it chooses to
 // Options.Pool, a *pool.Pool for example, where their handler calls run beside
-// each other and beside the others. The server never waits for the pool: what
+// each other and beside the others, so that they must not touch the handler's state
+// without a lock. The server never waits for the pool: what
 // it does not take at once goes to a backlog, which has as many places as the
 // queue: Options.Queue.Capacity. When that is full, a request fails with
 // [ErrPoolFull], and a command is handed to Options.OnCommandError with it.
@@ -64,7 +65,16 @@
 // # The end
 //
 // Shutdown refuses what is new, handles all that was accepted, calls the
-// handler's Stop, and returns nil. Close refuses what was not handled yet, too.
+// handler's Stop, and returns nil. Close refuses what was not handled yet, too, and
+// so does the end of Run's ctx. A service that is told to stop, by SIGTERM for
+// example, therefore gives Run a ctx of its own, and stops from the outside in:
+//
+//	go srv.Run(context.Background()) // not the signal's ctx, whose end is Close
+//	<-signalled.Done()
+//	err := httpServer.Shutdown(ctx)         // first what sends
+//	err = errors.Join(err, srv.Shutdown(ctx))     // then what was accepted
+//	err = errors.Join(err, workers.Shutdown(ctx)) // last the pool
+//
 // Either way each request has an outcome, each command that was accepted and
 // not handled is handed to Options.OnCommandError, and no goroutine is left.
 //

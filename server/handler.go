@@ -24,7 +24,10 @@ type Handler[Req, Resp any] interface {
 	HandleCommand(ctx context.Context, cmd Req) error
 }
 
-// Offloader is a Handler that chooses messages for Options.Pool.
+// Offloader is a Handler that chooses messages for Options.Pool. Their handler calls
+// run beside each other, and beside those on the server's goroutine: they must not
+// touch the handler's state without a lock. Put what a call needs into its message,
+// and send what it found back as a command.
 type Offloader[Req any] interface {
 	// Offload reports whether to handle this message on the pool. It is called
 	// under the same rules as the handler, must be quick, and may be asked more
@@ -51,8 +54,8 @@ type Stopper interface {
 }
 
 // Funcs is a Handler as a value. A nil Request or Command answers
-// ErrNoHandler; a nil Offload offloads nothing; with a nil Key no message has one,
-// see Keyer.
+// ErrNoHandler; a nil Offload offloads nothing, and what it may choose is said at
+// Offloader; with a nil Key no message has one, see Keyer.
 type Funcs[Req, Resp any] struct {
 	Request func(context.Context, Req) (Resp, error)
 	Command func(context.Context, Req) error

@@ -43,7 +43,8 @@ type route struct {
 // RouteOption is an option of RouteRequest and RouteCommand.
 type RouteOption func(*route)
 
-// Offload sends messages of the route's type to Options.Pool. It goes by the
+// Offload sends messages of the route's type to Options.Pool, where they run beside
+// all others: what Offloader says of the handler's state holds for them. It goes by the
 // type: with a request and a command of one type, it holds for both if either
 // route has it.
 func Offload() RouteOption { return func(r *route) { r.offload = true } }

@@ -27,7 +27,8 @@ func (s *Server[Req, Resp]) TryPush(e dispatcher.Envelope[Req, Resp]) error {
 }
 
 // Push queues an envelope of a dispatcher and blocks while the queue is full,
-// until ctx ends.
+// until ctx ends; with Options.DropOldest it need not wait. The error is ctx.Err() or
+// ErrServerClosed; then e was not queued.
 func (s *Server[Req, Resp]) Push(ctx context.Context, e dispatcher.Envelope[Req, Resp]) error {
 	return s.PushTimed(ctx, e, nil)
 }

@@ -93,8 +93,9 @@ var _ interface {
 	dispatcher.Stamped
 } = (*Server[int, int])(nil)
 
-// New returns a server that accepts messages; Run has them handled. The error
-// names the field of opts that is wrong. It starts no goroutine.
+// New returns a server that accepts messages; Run has them handled. A nil h is an
+// error; otherwise the error names the field of opts that is wrong. It starts no
+// goroutine.
 func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp], error) {
 	if arg.IsNil(h) {
 		return nil, errors.New("server: nil Handler")

@@ -16,11 +16,10 @@ const (
 	// ShedSlough, the default, sheds every message that has waited longer than
 	// twice the Target from when the shortest wait of an Interval was above the
 	// Target, until there was nothing to shed for an Interval: the law of "Fail at
-	// Scale", ACM Queue 13(8), 2015, with a longer memory. A slough is a bog, where
-	// water stands because nothing drains it: so is the queue that this law is for,
-	// whose messages have all waited long, and which does not empty by itself. What
-	// has stood too long is taken out at once, all of it. The law holds waits near
-	// twice the Target at any load: in a simulation at twice the capacity, with a
+	// Scale", ACM Queue 13(8), 2015, with a longer memory. It is for a
+	// queue whose messages have all waited long, and which does not empty by itself:
+	// what has waited too long is taken out at once. It holds waits near twice the
+	// Target at any load: in a simulation at twice the capacity, with a
 	// Target of 2 ms and an Interval of 50 ms, the 99th percentile was 4 ms.
 	ShedSlough ShedLaw = iota
 
@@ -46,12 +45,11 @@ const DefaultShedInterval = 25
 // long it gets in between. A request that runs on its caller's goroutine waits
 // for nothing and is never shed.
 //
-// With shedding on, a request whose ctx has a deadline is shed too if even a
-// handler call as short as the shortest of late would end after it; not so at its
-// turn on the pool, where nobody knows what calls take. One whose deadline has
-// passed is not handled, though the timer of its ctx be late. The
-// Timeout of a dispatcher is known to its own side only: such a request is
-// dropped from when it has passed.
+// With shedding on, a request is also shed if the deadline of its ctx is so near that
+// even the shortest of the latest handler calls would end after it (but not at its turn
+// on the pool, where nobody knows what calls take). One whose deadline has passed is not
+// handled, even if the timer of its ctx is late. The server does not see the Timeout of
+// a dispatcher: such a request is dropped once its Timeout has passed.
 //
 // It costs two clock reads for each queued message (20 to 70 ns each, by machine);
 // the dispatcher makes one of them, unasked.
@@ -64,7 +62,7 @@ type ShedOptions struct {
 	// Interval is the time in which some message should have waited no longer
 	// than Target; if none has, the queue does not empty. It should be longer
 	// than the bursts that are to be ridden out. 0 means 25 times the Target;
-	// negative, or less than the Target, is an error.
+	// negative, less than the Target, or any without a Target, is an error.
 	Interval time.Duration
 
 	// Law says which messages are shed. The zero value is ShedSlough.

@@ -42,7 +42,7 @@ type Stats struct {
 
 	NotOffloaded uint64 // queued messages not handled because Offload, Key or the pool failed, or there is no pool
 
-	InFlight int // messages queued or offloaded; not those that an owner has taken, 32 at most
+	InFlight int // messages queued or offloaded; not the up to 32 that an owner has popped already
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool or for their key

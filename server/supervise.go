@@ -113,9 +113,10 @@ func (o RestartOptions) pause(n int) time.Duration {
 //
 // The handler is for one server, and is given to New as it is or wrapped by Use;
 // in a wrapper of your own New does not find it, and it answers every message
-// with an error that says so. build may return one that is wrapped by Use. This
-// is let it crash, as of Erlang's gen_server and supervisor, whose restart
-// intensity and period are Max and Within.
+// with an error that says so. build may return one that is wrapped by Use.
+//
+// This follows Erlang's "let it crash": Max and Within are the restart intensity and
+// period of its supervisor (https://www.erlang.org/doc/system/sup_princ.html).
 func Supervise[Req, Resp any](build func() (Handler[Req, Resp], error), opts RestartOptions) (Handler[Req, Resp], error) {
 	if build == nil {
 		return nil, errors.New("server: Supervise: nil build")

@@ -77,15 +77,15 @@ func Example_queue() {
 	}()
 	for {
 		v, err := q.Pop(ctx)
-		if errors.Is(err, queue.ErrClosed) {
-			break // closed and drained
+		if err != nil {
+			break // queue.ErrClosed: closed and drained; or ctx's error
 		}
-		fmt.Println(v, err)
+		fmt.Println(v)
 	}
 	// Output:
-	// 1 <nil>
-	// 2 <nil>
-	// 3 <nil>
+	// 1
+	// 2
+	// 3
 }
 
 // A handler that knows the cancellation token, starts with it and is flushed at
