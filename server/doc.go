@@ -71,7 +71,7 @@
 //
 //	go srv.Run(context.Background()) // not the signal's ctx, whose end is Close
 //	<-signalled.Done()
-//	err := httpServer.Shutdown(ctx)         // first what sends
+//	err := httpServer.Shutdown(ctx)               // first what sends
 //	err = errors.Join(err, srv.Shutdown(ctx))     // then what was accepted
 //	err = errors.Join(err, workers.Shutdown(ctx)) // last the pool
 //
