@@ -52,4 +52,7 @@ func HandlerStacks() []byte {
 var handlerCalls = [][]byte{
 	[]byte("sparkpipe/server.(*Server[...]).call("),
 	[]byte("sparkpipe/server.(*Server[...]).TryInline("),
+	[]byte("sparkpipe/server.(*Server[...]).inlineFrom("),
+	[]byte("sparkpipe/server.(*laneEngine[...]).tryInline("),
+	[]byte("sparkpipe/server.(*roleEngine[...]).commands("),
 }
