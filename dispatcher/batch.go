@@ -80,6 +80,7 @@ type requestAll[Req, Resp any] struct {
 	p     *pending[Resp]
 	b     *batch[Resp]
 	out   []Result[Resp]
+	late  bool  // the time of the whole call is over; p.ticked: its tick was received
 	first error // the first that tells of more than one request
 	over  error // nothing more is sent because of it
 }
@@ -118,13 +119,19 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	}
 	q := d.pending.Get().(*pending[Resp])
 	q.timeout = 0 // the clock is a.p's
+	queued := false
+	defer func() {
+		if !queued {
+			d.release()
+		}
+	}()
 	if err := d.push(a.ctx, req, q.slot, q.slot.Arm(), a.p); err != nil {
 		q.slot.Disarm()
 		d.put(q)
-		d.release()
 		a.failed(i, err)
 		return
 	}
+	queued = true
 	d.counters.Add(cQueued, 1)
 	a.b.pending[a.b.n], a.b.index[a.b.n] = q, i
 	a.b.n++
@@ -166,10 +173,8 @@ func (a *requestAll[Req, Resp]) ended() error {
 // the tick of the timer alone: a wait may take that although an answer ends it,
 // and those that follow would be without a clock.
 func (a *requestAll[Req, Resp]) expired() bool {
-	if a.p.timeout > 0 && !a.p.expired && !time.Now().Before(a.p.deadline) {
-		a.p.expired = true
-	}
-	return a.p.expired
+	a.late = a.late || a.p.timeout > 0 && (a.p.ticked || !time.Now().Before(a.p.deadline))
+	return a.late
 }
 
 func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
@@ -219,7 +224,9 @@ func (a *requestAll[Req, Resp]) collect() {
 		switch {
 		case q.slot.Done():
 		case !a.expired():
-			reason = q.slot.Wait(a.ctx.Done(), a.p.clock())
+			if reason = q.slot.Wait(a.ctx.Done(), a.p.clock()); reason == park.Expired {
+				a.p.ticked = true
+			}
 		case q.slot.Abandon(): // no time is left, not even to wait
 			reason = park.Expired
 		}
@@ -231,7 +238,6 @@ func (a *requestAll[Req, Resp]) collect() {
 		case park.Done:
 			a.failed(b.index[k], a.ctx.Err())
 		case park.Expired:
-			a.p.expired = true
 			a.failed(b.index[k], ErrTimeout)
 		}
 		d.put(q)

@@ -57,8 +57,15 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 		deadline = p.due().Sub(epoch)
 	}
 	err := ctx.Err()
+	queued := false
 	if err == nil && d.limited {
-		err = d.admit(ctx, p)
+		if err = d.admit(ctx, p); err == nil {
+			defer func() {
+				if !queued { // also if a hook of server.Options.DropOldest calls Goexit
+					d.release()
+				}
+			}()
+		}
 	}
 	if err != nil {
 		return nil, d.refused(err)
@@ -73,9 +80,9 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 		s.ctx = nil
 		d.unsent.Put(c)
 		d.spare.Store(true)
-		d.release()
 		return nil, d.refused(err)
 	}
+	queued = true
 	d.counters.Add(cQueued, 1)
 	return c, nil
 }

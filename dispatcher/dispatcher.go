@@ -137,7 +137,7 @@ type pending[Resp any] struct {
 	slot    *reply.Slot[Resp]
 	timer   park.Timer
 	timeout time.Duration
-	expired bool // the timer has fired
+	ticked  bool // the tick of the timer was received
 
 	deadline time.Time // the end of the Timeout; zero: unknown
 }
@@ -172,8 +172,8 @@ func (p *pending[Resp]) due() time.Time {
 }
 
 func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
-	p.timer.Stop(p.expired)
-	p.expired = false
+	p.timer.Stop(p.ticked)
+	p.ticked = false
 	d.pending.Put(p)
 }
 
@@ -202,7 +202,7 @@ func (d *Dispatcher[Req, Resp]) overflow(ctx context.Context, e Envelope[Req, Re
 		return accepted(d.to.Push(ctx, e))
 	case d.timed != nil:
 		if err = accepted(d.timed.PushTimed(ctx, e, p.clock())); err == context.DeadlineExceeded && ctx.Err() != err {
-			p.expired = true
+			p.ticked = true
 			return ErrTimeout
 		}
 		return err

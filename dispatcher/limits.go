@@ -45,7 +45,7 @@ func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) e
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-p.clock():
-		p.expired = true
+		p.ticked = true
 		return ErrTimeout
 	}
 }
@@ -110,7 +110,7 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 	case limit.Ended:
 		return ctx.Err()
 	case limit.Expired:
-		p.expired = true
+		p.ticked = true
 		return ErrTimeout
 	}
 	return nil

@@ -2,6 +2,7 @@ package dispatcher_test
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -276,5 +277,38 @@ func TestCallStorm(t *testing.T) {
 			}()
 		}
 		wg.Wait()
+	}
+}
+
+// lazy is a Pusher that takes its time, for a queue that nobody pops.
+type lazy struct {
+	ring
+	takes time.Duration
+}
+
+func (l *lazy) TryPush(e envelope) error {
+	time.Sleep(l.takes)
+	return l.ring.TryPush(e)
+}
+
+// A RequestAll whose time was over before its timer was looked at leaves no tick to
+// the request that has the timer next. (Before Go 1.23, and in programs whose go.mod
+// is older, the tick is in the channel.)
+func TestManyLeaveNoTick(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would empty the pool of timers
+	to := &lazy{ring: newRing(t, 1024)}
+	const timeout = 50 * time.Millisecond
+	d := newDispatcher(t, to, dispatcher.Options{Timeout: timeout})
+	for i := 0; i < 3; i++ {
+		to.takes = 2 * timeout
+		out := make([]dispatcher.Result[int], 2)
+		require.ErrorIs(t, d.RequestAll(bg, []int{1, 2}, out), dispatcher.ErrTimeout)
+		to.takes = 0
+		for k := 0; k < 4; k++ { // whichever timer it has
+			start := time.Now()
+			_, err := d.Request(bg, 3)
+			require.ErrorIs(t, err, dispatcher.ErrTimeout)
+			require.GreaterOrEqual(t, time.Since(start), timeout-time.Millisecond, "by a stranger's tick")
+		}
 	}
 }

@@ -76,7 +76,7 @@ func (d *Dispatcher[Req, Resp]) await(ctx context.Context, p *pending[Resp]) (re
 		case park.Done:
 			err = ctx.Err()
 		case park.Expired:
-			p.expired = true
+			p.ticked = true
 			err = ErrTimeout
 		}
 	}

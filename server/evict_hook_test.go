@@ -11,6 +11,7 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/testx"
+	"github.com/sparkpipe/sparkpipe/server"
 )
 
 // full returns a server that is stuck until release is called, with DropOldest and a
@@ -105,4 +106,71 @@ func TestWaitingBehindAHookThatSends(t *testing.T) {
 		release()
 		require.NoError(t, s.Shutdown(context.Background()))
 	})
+}
+
+// A hook that ends the goroutine of a sender leaves its place in flight free.
+func TestGoexitInTheHookKeepsNoPlace(t *testing.T) {
+	for name, send := range map[string]func(d disp){
+		"Request":    func(d disp) { d.Request(context.Background(), 9) },
+		"Go":         func(d disp) { d.Go(context.Background(), 9) },
+		"RequestAll": func(d disp) { d.RequestAll(context.Background(), []int{9}, make([]dispatcher.Result[int], 1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var exit atomic.Bool
+			s, _, _, release := full(t, mode{}, 2, func(int) {
+				if exit.CompareAndSwap(true, false) {
+					runtime.Goexit()
+				}
+			})
+			defer release()
+			d, err := dispatcher.New(s, dispatcher.Options{MaxInFlight: 1, Overflow: dispatcher.Reject})
+			require.NoError(t, err)
+			exit.Store(true)
+			ended := make(chan struct{})
+			go func() { defer close(ended); send(d) }()
+			testx.Recv(t, ended)
+			require.False(t, exit.Load())
+			_, err = d.Go(context.Background(), 10)
+			require.NoError(t, err, "nothing is in flight")
+		})
+	}
+}
+
+// A hook that first takes the room of who made it, so that senders wait, and then
+// ends one that waits: the others are woken all the same.
+func TestGoexitInTheHookOfOneThatWaits(t *testing.T) {
+	for _, m := range []mode{{"auto", server.Options{}}, {"lanes", server.Options{Lanes: 2}}} {
+		t.Run(m.name, func(t *testing.T) {
+			var exit atomic.Bool
+			var exits atomic.Int32
+			var again disp
+			s, d, waits, release := full(t, m, 2, func(cmd int) {
+				if exits.Load() == 2 {
+					return
+				}
+				again.Send(context.Background(), cmd)
+				if exit.Load() {
+					exits.Add(1)
+					runtime.Goexit()
+				}
+			})
+			again = waits
+			first := testx.Park(t, func() error {
+				ended := make(chan struct{})
+				go func() { defer close(ended); waits.Send(context.Background(), 9) }()
+				<-ended
+				return nil
+			})
+			second := testx.Park(t, func() error { return waits.Send(context.Background(), 9) })
+			time.Sleep(20 * time.Millisecond) // until the first one waits; if it does not, another one does
+			exit.Store(true)
+			ended := make(chan struct{})
+			go func() { defer close(ended); d.Send(context.Background(), 10) }()
+			testx.Recv(t, ended)
+			testx.Recv(t, first) // woken by the end of that one, and ended in its turn
+			release()
+			require.NoError(t, testx.Recv(t, second))
+			require.NoError(t, s.Shutdown(context.Background()))
+		})
+	}
 }

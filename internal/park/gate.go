@@ -87,16 +87,18 @@ type waiter struct {
 func (g *Gate) Until(try, more func() bool, done, also <-chan struct{}, expired <-chan time.Time) Reason {
 	reason := Woken
 	w := g.enter()
+	defer func() { // also if try calls a hook that ends this goroutine
+		g.leave(w)
+		if g.armed.Load() != 0 && more() {
+			g.wake()
+		}
+	}()
 	for !try() {
 		reason = w.token.TakeOr(done, also, expired)
 		if reason != Woken {
 			break
 		}
 		g.again(w)
-	}
-	g.leave(w)
-	if g.armed.Load() != 0 && more() {
-		g.wake()
 	}
 	return reason
 }
