@@ -113,6 +113,21 @@ func TestIdleCPU(t *testing.T) {
 	})
 }
 
+// The watch of a stuck handler does not look all the time, however short the limit is.
+func TestTinySlowHandlerRests(t *testing.T) {
+	released, entered := make(chan struct{}), make(chan struct{}, 2)
+	defer close(released)
+	_, d := start(t, funcs(func(context.Context, int) (int, error) {
+		entered <- struct{}{}
+		<-released
+		return 0, nil
+	}), server.Options{SlowHandler: 1}, dispatcher.Options{})
+	require.NoError(t, d.Send(context.Background(), 1))
+	testx.Recv(t, entered)
+	require.NoError(t, d.Send(context.Background(), 1)) // starts the watch
+	testx.Rests(t, 300*time.Millisecond)
+}
+
 // The round trip on an idle server, here and over the plain-channel idiom, is
 // compared in bench; this is what must not be lost without anybody noticing.
 func TestInlineIsUsed(t *testing.T) {

@@ -123,7 +123,7 @@ type Options struct {
 	// that is logged, once for the call; the watch is up to a quarter late. How
 	// many wait is logged too, which may be up to 31 too many: messages that were
 	// taken at once, when calls were quick, are not counted one by one. 0 means
-	// DefaultSlowHandler; negative: never.
+	// DefaultSlowHandler; less than 4 ms is taken for 4 ms; negative: never.
 	SlowHandler time.Duration
 
 	// DropOldest makes room in a full queue: a message that finds it full
@@ -144,7 +144,9 @@ type Options struct {
 	Timing bool
 
 	// Logger gets what there is nobody else to tell: failed commands, slow
-	// handlers. nil means slog.Default, looked up at the time of New.
+	// handlers. nil means slog.Default, looked up at the time of New. What it does
+	// holds up nobody but the sender of what is logged, or the server where that is
+	// its own; a panic in it is ignored.
 	Logger *slog.Logger
 
 	// OnCommandError is called with each command that failed, panicked, or was
@@ -202,6 +204,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Logger = guardedLogger(o.Logger)
 	if o.Name != "" {
 		o.Logger = o.Logger.With("server", o.Name)
 	}

@@ -144,10 +144,8 @@ func (s *supervised[Req, Resp]) again(reason error) (n int) {
 }
 
 // report logs a failure; n is what again returned. It is called when all has been
-// done that others wait for, and a Logger that panics stops nothing: the handler
-// that is gone cannot be told, and everybody would wait for the next one.
+// done that others wait for.
 func (s *supervised[Req, Resp]) report(reason error, n int) {
-	defer func() { _ = recover() }()
 	log := s.server.opts.Logger
 	if n > 0 {
 		log.Warn("server: handler failed and is restarted", "err", reason, "restart", n, "pause", s.opts.pause(n))

@@ -41,7 +41,7 @@ type Timing struct {
 // Durations is a distribution. Quantiles are within 3.2 % of what they stand for.
 type Durations struct {
 	Count uint64
-	Sum   time.Duration
+	Sum   time.Duration // it stays at the longest Duration there is, 292 years
 	P50   time.Duration
 	P90   time.Duration
 	P99   time.Duration

@@ -28,7 +28,12 @@ type watch struct {
 	begun uint64      // at the last look
 	still int         // looks in a row that found it so
 	ended bool
+
+	logging sync.WaitGroup // of what is logged now: the server's end waits for it
 }
+
+// every is how long there is between two looks: not so short that the looks are work.
+func (w *watch) every() time.Duration { return max(w.limit/looks, time.Millisecond) }
 
 func (w *watch) init(o Options, progress func() (uint64, int)) {
 	w.limit, w.logger, w.progress = o.SlowHandler, o.Logger, progress
@@ -51,17 +56,27 @@ func (w *watch) start() {
 	w.begun, _ = w.progress()
 	w.still = 0
 	if w.timer == nil {
-		w.timer = time.AfterFunc(w.limit/looks, w.look)
+		w.timer = time.AfterFunc(w.every(), w.look)
 	} else {
-		w.timer.Reset(w.limit / looks)
+		w.timer.Reset(w.every())
 	}
 }
 
 func (w *watch) look() {
+	if waiting := w.stuck(); waiting > 0 {
+		defer w.logging.Done()
+		w.logger.Warn("server: a handler call holds up the queue; does it wait for its own server?",
+			"for", w.limit, "waiting", waiting)
+	}
+}
+
+// stuck looks, and returns how many wait if that is to be logged: by the caller, not
+// under the lock, which a Shutdown with a ctx takes.
+func (w *watch) stuck() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
-		return
+		return 0
 	}
 	begun, waiting := w.progress()
 	if waiting == 0 {
@@ -69,17 +84,18 @@ func (w *watch) look() {
 		// look and this store did not, so look once more.
 		w.running.Store(false)
 		if begun, waiting = w.progress(); waiting == 0 {
-			return
+			return 0
 		}
 		w.running.Store(true)
 	}
 	if begun != w.begun {
 		w.begun, w.still = begun, 0
 	} else if w.still++; w.still == looks {
-		w.logger.Warn("server: a handler call holds up the queue; does it wait for its own server?",
-			"for", w.limit, "waiting", waiting)
+		n = waiting
+		w.logging.Add(1)
 	}
-	w.timer.Reset(w.limit / looks)
+	w.timer.Reset(w.every())
+	return n
 }
 
 // stood returns for how long, at least, no message was begun after that of begun.
@@ -89,14 +105,15 @@ func (w *watch) stood(begun uint64) time.Duration {
 	if !w.running.Load() || w.begun != begun {
 		return 0
 	}
-	return time.Duration(w.still) * w.limit / looks
+	return time.Duration(w.still) * w.every()
 }
 
 func (w *watch) stop() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.ended = true
 	if w.timer != nil {
 		w.timer.Stop()
 	}
+	w.mu.Unlock()
+	w.logging.Wait()
 }
