@@ -38,8 +38,8 @@ const (
 type CoDel struct {
 	target, interval time.Duration
 
-	above    bool          // the wait has been above the target
-	deadline time.Duration // from when it has been so for an interval; if above
+	above bool          // the wait has been above the target
+	since time.Duration // when it began to be so; if above
 
 	dropping  bool
 	dropped   bool // the last message; the next drop is not scheduled yet
@@ -101,10 +101,10 @@ func (c *CoDel) bad(now, waited time.Duration, left int) bool {
 	}
 	if !c.above {
 		c.above = true
-		c.deadline = now + c.interval
+		c.since = now
 		return false
 	}
-	return now >= c.deadline
+	return now-c.since >= c.interval
 }
 
 // start begins to drop. If it did so not long ago, the rate that was right then

@@ -293,3 +293,11 @@ func TestSloughRecovers(t *testing.T) {
 	require.False(t, s.Drop(now, time.Hour))
 	require.False(t, s.Drop(now+ms, time.Hour))
 }
+
+// An Interval as long as can be drops nothing.
+func TestEndlessInterval(t *testing.T) {
+	c := NewCoDel(time.Millisecond, math.MaxInt64)
+	for now := time.Second; now < 10*time.Second; now += time.Millisecond {
+		require.False(t, c.Drop(now, 2*time.Millisecond, 5))
+	}
+}

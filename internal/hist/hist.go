@@ -83,7 +83,7 @@ func bounds(i int) (low, high uint64) {
 type Snapshot struct {
 	Counts [Buckets]uint64
 	Count  uint64        // the sum of Counts
-	Sum    time.Duration // exact; of all durations
+	Sum    time.Duration // exact, up to the longest Duration there is; of all durations
 }
 
 // Snapshot reads h into s, and overwrites what it held. Each Record that happened
@@ -101,7 +101,7 @@ func (h *Histogram) AddTo(s *Snapshot) {
 		if p == nil {
 			continue
 		}
-		s.Sum += time.Duration(p.sum.Load())
+		s.Sum = time.Duration(min(uint64(s.Sum)+min(p.sum.Load(), math.MaxInt64), math.MaxInt64))
 		for k := range p.n {
 			n := p.n[k].Load()
 			s.Counts[k] += n

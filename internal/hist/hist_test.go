@@ -206,3 +206,17 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	}
 }
+
+// The sum stays at the longest duration, also over several stripes and histograms.
+func TestSumDoesNotWrap(t *testing.T) {
+	var h Histogram
+	var s Snapshot
+	for i := 0; i < 3; i++ {
+		h.Record(1 << 62)
+	}
+	h.Snapshot(&s)
+	require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
+	h.AddTo(&s)
+	require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
+	require.EqualValues(t, 6, s.Count)
+}

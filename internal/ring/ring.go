@@ -69,7 +69,7 @@ func Capacity[T any](n int) (int, error) {
 	case n > MaxCapacity:
 		return 0, fmt.Errorf("%d is above %d", n, MaxCapacity)
 	case n == 0:
-		return DefaultCapacity, nil
+		n = DefaultCapacity
 	}
 	c := 2
 	for c < n {

@@ -4,6 +4,7 @@ package ring
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
 	"strconv"
 	"testing"
@@ -91,6 +92,15 @@ func each(t *testing.T, f func(t *testing.T, capacity int, start uint64)) {
 			t.Run(fmt.Sprintf("cap=%d/start=%#x", capacity, start), func(t *testing.T) { f(t, capacity, start) })
 		}
 	}
+}
+
+// 0 stands for a number, which is held to the same limit.
+func TestCapacityZeroOfLargeCells(t *testing.T) {
+	type huge [math.MaxInt32 / 64]byte
+	_, err := Capacity[[64]huge](DefaultCapacity)
+	want := err != nil // on 32 bits
+	_, err = Capacity[[64]huge](0)
+	require.Equal(t, want, err != nil)
 }
 
 func TestFillAndDrain(t *testing.T) {

@@ -58,6 +58,8 @@ const (
 	wakesOne
 	tryWaits
 	ignoresTimers
+	ignoresTimerOfPushes
+	ignoresTimerOfPops
 	registers
 )
 
@@ -104,6 +106,8 @@ var bugs = []struct {
 	{wakesOne, "many values wake one sleeper", []string{"BatchWakesAll"}},
 	{tryWaits, "the Try methods queue up behind those who wait", []string{"TryNeverBlocks"}},
 	{ignoresTimers, "does not look at the timer", []string{"TimersEndTheWait"}},
+	{ignoresTimerOfPushes, "has no timer for pops, and does not look at that of pushes", []string{"TimersEndTheWait"}},
+	{ignoresTimerOfPops, "has no timer for pushes, and does not look at that of pops", []string{"TimersEndTheWait"}},
 	{registers, "is listed in a global forever", []string{"DroppedQueueIsGarbage"}},
 }
 
@@ -119,6 +123,16 @@ func (b bug) open(capacity int, end <-chan struct{}) queue.Queue[Value] {
 		return &polite{q}
 	case ignoresTimers:
 		return deaf{q}
+	case ignoresTimerOfPushes:
+		return struct {
+			queue.Queue[Value]
+			queue.TimedPusher[Value]
+		}{q, deaf{q}}
+	case ignoresTimerOfPops:
+		return struct {
+			queue.Queue[Value]
+			queue.TimedPopper[Value]
+		}{q, deaf{q}}
 	case registers:
 		registry = append(registry, q)
 	}

@@ -16,7 +16,7 @@
 // # What it takes
 //
 // The queue may carry any type, see [Factory]. It needs no more methods than
-// queue.Queue has; where it is a queue.TimedPusher or a queue.TimedPopper too,
+// queue.Queue has; where it is a queue.TimedPusher, or a queue.TimedPopper, or both,
 // these are held to the same promises. Waiting is judged by what the goroutine
 // does, not by a clock: one that waits has to sleep (in a channel operation, a
 // sync.Cond, a timer or the network poller), and to have gone on within
