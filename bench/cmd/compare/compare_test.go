@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,6 +73,29 @@ func TestRatios(t *testing.T) {
 	assert.InDelta(t, 0.5, lost.ratio.median, 1e-9)
 	assert.True(t, lost.lost)
 	assert.False(t, q.rows[1].cells[0].against, "the base is not compared with itself")
+}
+
+// A contestant that is missing in a round moves nobody else's values, whether the
+// file says where rounds begin or not.
+func TestRoundsAreKept(t *testing.T) {
+	for _, begin := range []string{"", "round: %d\n"} {
+		var text strings.Builder
+		for i, ns := range []int{100, 10, 100} {
+			if begin != "" {
+				fmt.Fprintf(&text, begin, i+1)
+			}
+			fmt.Fprintf(&text, "BenchmarkQueue/impl=chan 1 %d ns/op\n", ns)
+			if ns == 100 {
+				text.WriteString("BenchmarkQueue/impl=zenq 1 50 ns/op\n")
+			}
+		}
+		f, err := read(strings.NewReader(text.String()), "some.txt")
+		require.NoError(t, err)
+		assert.Equal(t, 3, f.rounds())
+		zenq := f.table(t, "Queue", "sec/op").rows[0].cells[1]
+		assert.Equal(t, "2.00x", zenq.ratioText())
+		assert.InDelta(t, 50e-9, zenq.value.median, 1e-15)
+	}
 }
 
 func TestWhatIsLost(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,6 +15,10 @@ type results struct {
 	name    string
 	config  []setting    // in order of appearance
 	benches []*benchmark // likewise
+
+	round string          // what the file calls the one that is being read
+	begun int             // rounds, with that one
+	seen  map[string]bool // the names in it
 }
 
 // setting is a configuration line: what was measured under it.
@@ -33,8 +38,8 @@ type row struct {
 	shape []string // key=value
 	unit  string   // tidy: sec, and not ns
 	impls []string // contestants, in order of appearance
-	// values are what each contestant was measured with, a value a round. The
-	// rounds are interleaved, so that values with the same index belong together.
+	// values are what each contestant was measured with, by round: values with the
+	// same index belong together. NaN stands for a round in which it has none.
 	values map[string][]float64
 }
 
@@ -64,6 +69,7 @@ func (f *results) add(r *benchfmt.Result) {
 	for _, c := range r.Config {
 		f.set(c.Key, string(c.Value))
 	}
+	f.begin(r.GetConfig("round"), string(r.Name))
 	base, parts := r.Name.Parts()
 	impl := ""
 	var shape []string
@@ -87,8 +93,21 @@ func (f *results) add(r *benchfmt.Result) {
 		if w.values[impl] == nil {
 			w.impls = append(w.impls, impl)
 		}
+		for len(w.values[impl]) < f.begun-1 {
+			w.values[impl] = append(w.values[impl], math.NaN())
+		}
 		w.values[impl] = append(w.values[impl], v.Value)
 	}
+}
+
+// begin begins a round if the result with this name is the first of one. Not all
+// files say which round it is, but rounds are interleaved: none has a name twice.
+func (f *results) begin(round, name string) {
+	if f.begun == 0 || round != f.round || f.seen[name] {
+		f.begun++
+		f.round, f.seen = round, map[string]bool{}
+	}
+	f.seen[name] = true
 }
 
 func (f *results) set(key, value string) {
@@ -134,14 +153,5 @@ func (b *benchmark) row(shape []string, unit string) *row {
 	return w
 }
 
-// rounds returns how many values the contestants have: the most of any.
-func (f *results) rounds() (n int) {
-	for _, b := range f.benches {
-		for _, w := range b.rows {
-			for _, vs := range w.values {
-				n = max(n, len(vs))
-			}
-		}
-	}
-	return n
-}
+// rounds returns how many there are, whoever is missing in one.
+func (f *results) rounds() int { return f.begun }

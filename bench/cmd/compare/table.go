@@ -34,9 +34,12 @@ type cell struct {
 type stat struct{ median, min, max float64 }
 
 func statOf(vs []float64) stat {
-	s := slices.Clone(vs)
+	s := slices.DeleteFunc(slices.Clone(vs), math.IsNaN)
 	slices.Sort(s)
 	n := len(s)
+	if n == 0 {
+		return stat{math.NaN(), math.NaN(), math.NaN()}
+	}
 	return stat{median: (s[(n-1)/2] + s[n/2]) / 2, min: s[0], max: s[n-1]}
 }
 
