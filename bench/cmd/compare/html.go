@@ -23,7 +23,7 @@ type section struct {
 	Benches []pageBench
 }
 
-type pageLoss struct{ Title, Shape, Unit, Impl, Base, Ratio string }
+type pageLoss struct{ Title, Shape, Unit, Impl, Than, Ratio string }
 
 type pageBench struct {
 	Title, Text, Allocations string
@@ -63,7 +63,7 @@ func renderHTML(own *results, beside []*results) ([]byte, error) {
 		}
 		for _, l := range f.losses() {
 			title, _ := describe(l.bench)
-			s.Lost = append(s.Lost, pageLoss{title, l.shape, l.unit, l.impl, l.base, l.ratioText()})
+			s.Lost = append(s.Lost, pageLoss{title, l.shape, l.unit, l.impl, l.than, l.ratioText()})
 		}
 		for _, b := range f.benches {
 			pb, err := b.page()
@@ -75,7 +75,7 @@ func renderHTML(own *results, beside []*results) ([]byte, error) {
 		sections = append(sections, s)
 	}
 	var out bytes.Buffer
-	err := pageTemplate.Execute(&out, map[string]any{"Reading": reading, "Contestants": contestants, "Sections": sections})
+	err := pageTemplate.Execute(&out, map[string]any{"Reading": reading, "Losing": losing, "Contestants": contestants, "Sections": sections})
 	return out.Bytes(), err
 }
 

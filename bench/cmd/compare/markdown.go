@@ -15,7 +15,7 @@ func renderMarkdown(own *results, beside []*results, page string) []byte {
 	for _, c := range contestants {
 		fmt.Fprintf(&b, "- %s: %s\n", c[0], c[1])
 	}
-	b.WriteString("\n## Rows we lose\n\n")
+	fmt.Fprintf(&b, "\n## Rows we lose\n\n%s\n\n", losing)
 	writeLosses(&b, own.losses())
 	for _, x := range own.benches {
 		writeBenchmark(&b, "##", x)
@@ -59,7 +59,7 @@ func writeLosses(b *bytes.Buffer, ls []loss) {
 	b.WriteString("| benchmark | row | measured | who | than | |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, l := range ls {
 		title, _ := describe(l.bench)
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", title, l.shape, l.unit, l.impl, l.base, l.ratioText())
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", title, l.shape, l.unit, l.impl, l.than, l.ratioText())
 	}
 }
 

@@ -17,6 +17,7 @@ type table struct {
 }
 
 type tableRow struct {
+	*row
 	shape string // the rest: "clients=8"
 	cells []cell // as table.impls
 }
@@ -115,16 +116,21 @@ func baseOf(impls []string) string {
 }
 
 func (w *row) compare(u unit, base string) tableRow {
-	r := tableRow{shape: strings.Join(w.shape, " ")}
+	r := tableRow{row: w, shape: strings.Join(w.shape, " ")}
 	for _, impl := range w.impls {
-		c := cell{impl: impl, value: statOf(w.values[impl])}
-		if rs := ratios(w.values[base], w.values[impl], u.better); impl != base && len(rs) > 0 {
-			c.ratio, c.against = statOf(rs), true
-			c.lost = ours(impl) && c.ratio.median < 1
-		}
-		r.cells = append(r.cells, c)
+		r.cells = append(r.cells, w.cell(u, base, impl))
 	}
 	return r
+}
+
+// cell compares impl with base, which is another contestant or the same.
+func (w *row) cell(u unit, base, impl string) cell {
+	c := cell{impl: impl, value: statOf(w.values[impl])}
+	if rs := ratios(w.values[base], w.values[impl], u.better); impl != base && len(rs) > 0 {
+		c.ratio, c.against = statOf(rs), true
+		c.lost = ours(impl) && c.ratio.median < 1
+	}
+	return c
 }
 
 // ratios returns how many times better each value is than that of the base in
@@ -170,37 +176,6 @@ func (t *table) title() string {
 		s += "; compared with " + t.base
 	}
 	return s
-}
-
-// loss is a row that we lose.
-type loss struct {
-	bench, shape, unit, base string
-	cell
-}
-
-// losses returns what is lost, the worst first.
-func (f *results) losses() (ls []loss) {
-	for _, b := range f.benches {
-		for _, t := range b.tables() {
-			for _, r := range t.rows {
-				for _, c := range r.cells {
-					if c.lost {
-						ls = append(ls, loss{b.name, strings.TrimSpace(t.common + " " + r.shape), t.unit.title, t.base, c})
-					}
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(ls, func(a, b loss) int {
-		switch {
-		case a.ratio.median < b.ratio.median:
-			return -1
-		case a.ratio.median > b.ratio.median:
-			return 1
-		}
-		return 0
-	})
-	return ls
 }
 
 // allocations says how often each contestant of a benchmark allocates, in the

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// losing says what is listed as lost.
+const losing = "Here each of ours is compared with every contestant of its row that is not, and listed once, with the one that it " +
+	"loses most to. The mutex is the floor, and compared in the tables only. Batches and single operations do different things: " +
+	"what is named -batch is compared with what is named so, or else with the contestant that its table names."
+
+// loss is a row that one of ours loses to another contestant.
+type loss struct {
+	bench, shape, unit, than string
+	cell
+}
+
+// losses returns what is lost, the worst first.
+func (f *results) losses() (ls []loss) {
+	for _, b := range f.benches {
+		for _, t := range b.tables() {
+			for _, r := range t.rows {
+				for _, impl := range t.impls {
+					if l := t.worst(r, impl); l.lost {
+						l.bench, l.shape, l.unit = b.name, strings.TrimSpace(t.common+" "+r.shape), t.unit.title
+						ls = append(ls, l)
+					}
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(ls, worseFirst)
+	return ls
+}
+
+// worst returns what impl loses most to in a row. If it loses to nobody, or is not
+// ours, the result is not lost.
+func (t *table) worst(r tableRow, impl string) (worst loss) {
+	for _, rival := range t.rivals(impl) {
+		l := loss{than: rival, cell: r.cell(t.unit, rival, impl)}
+		if l.lost && (!worst.lost || worseFirst(l, worst) < 0) {
+			worst = l
+		}
+	}
+	return worst
+}
+
+func worseFirst(a, b loss) int { return cmp.Compare(a.ratio.median, b.ratio.median) }
+
+// rivals returns whom to compare impl with: those that do the same thing, or else
+// the base.
+func (t *table) rivals(impl string) (rs []string) {
+	for _, i := range t.impls {
+		if !ours(i) && !floor(i) && batches(i) == batches(impl) {
+			rs = append(rs, i)
+		}
+	}
+	if len(rs) == 0 {
+		rs = []string{t.base}
+	}
+	return rs
+}
+
+func floor(impl string) bool { return impl == "mutex" || strings.HasPrefix(impl, "mutex-") }
+
+func batches(impl string) bool { return strings.HasSuffix(impl, "-batch") }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// listed returns what is listed as lost.
+func (f *results) listed() (s []string) {
+	for _, l := range f.losses() {
+		s = append(s, fmt.Sprintf("%s %s: %s than %s, %s", l.bench, l.shape, l.impl, l.than, l.ratioText()))
+	}
+	return s
+}
+
+// listedOf returns what is lost in rounds of a row, contestants and nanoseconds.
+func listedOf(t *testing.T, rounds ...string) []string {
+	var text strings.Builder
+	for i, round := range rounds {
+		fmt.Fprintf(&text, "round: %d\n", i+1)
+		fields := strings.Fields(round)
+		for k := 0; k < len(fields); k += 2 {
+			fmt.Fprintf(&text, "BenchmarkQueue/shape=1P1C/impl=%s 1 %s ns/op\n", fields[k], fields[k+1])
+		}
+	}
+	f, err := read(strings.NewReader(text.String()), "some.txt")
+	require.NoError(t, err)
+	return f.listed()
+}
+
+func TestLosses(t *testing.T) {
+	assert.Equal(t, []string{
+		"Fairness clients=64: sparkpipe than idiom, 0x",
+		"Queue shape=4P4C: ring than chan, 0.500x (0.250 to 1.50)",
+	}, fixture(t, "2026-01-02.txt").listed())
+}
+
+func TestLossesToOthersThanTheBase(t *testing.T) {
+	assert.Equal(t, []string{"Queue shape=1P1C: ring than spsc, 0.500x"},
+		listedOf(t, "chan 100 ring 50 mutex 10 zenq 40 spsc 25"), "once, to the best, and the mutex is the floor")
+	assert.Empty(t, listedOf(t, "chan 100 ring 50 ring-batch 10 ring-other 5 zenq 60"), "our own are no rivals")
+	assert.Equal(t, []string{"Queue shape=1P1C: ring than mutex, 0.200x"}, listedOf(t, "ring 50 mutex 10"), "nobody else")
+}
+
+func TestLossesOfBatches(t *testing.T) {
+	assert.Equal(t, []string{"Queue shape=1P1C: ring-batch than disruptor-batch, 0.500x"},
+		listedOf(t, "chan 100 ring 50 ring-batch 20 spsc 60 mutex-batch 1 disruptor-batch 10"), "batches with batches only")
+	assert.Equal(t, []string{"Queue shape=1P1C: ring than spsc, 0.100x", "Queue shape=1P1C: ring-batch than chan, 0.500x"},
+		listedOf(t, "chan 10 ring 10 ring-batch 20 spsc 1 mutex-batch 1"), "with the base, for want of batches")
+}
