@@ -125,7 +125,7 @@ func TestPrint(t *testing.T) {
 	require.NoError(t, fixture(t, "2026-01-02.txt").print(&out))
 	assert.Regexp(t, `shape=4P4C +60\.0 ns +0\.500x \(0\.250 to 1\.50\) LOST\n`, out.String())
 	assert.Regexp(t, `clients=1 +600 ns +60\.0x +20\.0x\n`, out.String())
-	assert.Contains(t, out.String(), "rows lost: 2\n")
+	assert.Contains(t, out.String(), "rows lost: 1 in every round, 1 in the median only\n")
 }
 
 // The report is made from the newest file and those of other machines and rivals,
@@ -149,6 +149,8 @@ func TestReport(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(dir, "B.md"))
 	require.NoError(t, err)
 	md := string(b)
+	assert.Regexp(t, `(?s)Lost in every round:\n.*\| Fairness \|.*\nLost in the median of the rounds only, within the spread:\n.*\| Queues \|`, md)
+	assert.Contains(t, md, "Lost in every round: none.\n")
 	assert.Contains(t, md, "| Queues | shape=4P4C | time an op | ring | chan | 0.500x (0.250 to 1.50) |")
 	assert.Contains(t, md, "| shape=4P4C | 60.0 ns ± 67% | **lost** 100 ns ± 300%<br>0.500x (0.250 to 1.50) |")
 	assert.Contains(t, md, "| clients=1 | 600 ns ± 0% | 10.0 ns ± 0%<br>60.0x | 30.0 ns ± 0%<br>20.0x |")
@@ -162,6 +164,7 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	html := string(b)
 	assert.NotRegexp(t, `(?i)https?://|//[a-z]|@import|src=`, html, "the page needs nothing else")
+	assert.Contains(t, html, "<summary>Lost in every round: 1</summary>")
 	assert.Equal(t, 7, strings.Count(html, "<svg"), "Request, Fairness, Queue, twice; and the rival's")
 	assert.Regexp(t, regexp.MustCompile(`class="lost"[^>]*>100 ns ± 300%<small>0\.500x`), html)
 	assert.Contains(t, html, ">clients=8</text>", "the charts are labelled")

@@ -19,8 +19,13 @@ type section struct {
 	*results
 	Title   string
 	Facts   []string
-	Lost    []pageLoss
+	Lost    []pageLosses
 	Benches []pageBench
+}
+
+type pageLosses struct {
+	Title string
+	Rows  []pageLoss
 }
 
 type pageLoss struct{ Title, Shape, Unit, Impl, Than, Ratio string }
@@ -61,9 +66,13 @@ func renderHTML(own *results, beside []*results) ([]byte, error) {
 		if i > 0 {
 			s.Title = f.heading()
 		}
-		for _, l := range f.losses() {
-			title, _ := describe(l.bench)
-			s.Lost = append(s.Lost, pageLoss{title, l.shape, l.unit, l.impl, l.than, l.ratioText()})
+		for _, kind := range f.losses().kinds() {
+			lost := pageLosses{Title: kind.Title}
+			for _, l := range kind.losses {
+				title, _ := describe(l.bench)
+				lost.Rows = append(lost.Rows, pageLoss{title, l.shape, l.unit, l.impl, l.than, l.ratioText()})
+			}
+			s.Lost = append(s.Lost, lost)
 		}
 		for _, b := range f.benches {
 			pb, err := b.page()

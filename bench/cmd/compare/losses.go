@@ -8,7 +8,7 @@ import (
 
 // losing says what is listed as lost.
 const losing = "Here each of ours is compared with every contestant of its row that is not, and listed once, with the one that it " +
-	"loses most to. The mutex is the floor, and compared in the tables only. Batches and single operations do different things: " +
+	"loses most to: in every round, if there is one, or else in the median of the rounds. The mutex is the floor, and compared in the tables only. Batches and single operations do different things: " +
 	"what is named -batch is compared with what is named so, or else with the contestant that its table names."
 
 // loss is a row that one of ours loses to another contestant.
@@ -17,8 +17,11 @@ type loss struct {
 	cell
 }
 
-// losses returns what is lost, the worst first.
-func (f *results) losses() (ls []loss) {
+// losses are the worst first: what is lost in every round, and then the rest.
+type losses []loss
+
+// losses returns what is lost.
+func (f *results) losses() (ls losses) {
 	for _, b := range f.benches {
 		for _, t := range b.tables() {
 			for _, r := range t.rows {
@@ -47,7 +50,34 @@ func (t *table) worst(r tableRow, impl string) (worst loss) {
 	return worst
 }
 
-func worseFirst(a, b loss) int { return cmp.Compare(a.ratio.median, b.ratio.median) }
+func worseFirst(a, b loss) int {
+	switch every := a.inEveryRound(); {
+	case every == b.inEveryRound():
+		return cmp.Compare(a.ratio.median, b.ratio.median)
+	case every:
+		return -1
+	}
+	return 1
+}
+
+// inEveryRound reports whether no round says otherwise: whether the loss is more
+// than the spread.
+func (l loss) inEveryRound() bool { return l.ratio.max < 1 }
+
+// lossTable is the losses of a kind.
+type lossTable struct {
+	Title string
+	losses
+}
+
+// kinds returns the losses in every round apart from those that may be noise.
+func (ls losses) kinds() [2]lossTable {
+	n := 0
+	for n < len(ls) && ls[n].inEveryRound() {
+		n++
+	}
+	return [2]lossTable{{"Lost in every round", ls[:n]}, {"Lost in the median of the rounds only, within the spread", ls[n:]}}
+}
 
 // rivals returns whom to compare impl with: those that do the same thing, or else
 // the base.

@@ -52,3 +52,16 @@ func TestLossesOfBatches(t *testing.T) {
 	assert.Equal(t, []string{"Queue shape=1P1C: ring than spsc, 0.100x", "Queue shape=1P1C: ring-batch than chan, 0.500x"},
 		listedOf(t, "chan 10 ring 10 ring-batch 20 spsc 1 mutex-batch 1"), "with the base, for want of batches")
 }
+
+// What is lost in every round comes first, and so does whom it is lost to.
+func TestLossesInEveryRound(t *testing.T) {
+	assert.Equal(t, []string{"Queue shape=1P1C: sparkpipe than a, 0.800x (0.700 to 0.900)"},
+		listedOf(t, "a 80 b 50 sparkpipe 100", "a 90 b 120 sparkpipe 100", "a 70 b 60 sparkpipe 100"))
+	assert.Equal(t, []string{"Queue shape=1P1C: pool than a, 0.900x (0.800 to 0.950)", "Queue shape=1P1C: ring than a, 0.200x (0.100 to 1.20)"},
+		listedOf(t, "a 80 pool 100 ring 400", "a 90 pool 100 ring 900", "a 95 pool 100 ring 79.1666"))
+	kinds := fixture(t, "2026-01-02.txt").losses().kinds()
+	require.Len(t, kinds[0].losses, 1)
+	assert.Equal(t, "Fairness", kinds[0].losses[0].bench)
+	require.Len(t, kinds[1].losses, 1)
+	assert.Equal(t, "Queue", kinds[1].losses[0].bench)
+}

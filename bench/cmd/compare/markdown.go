@@ -51,15 +51,20 @@ func writeFacts(b *bytes.Buffer, f *results) {
 	}
 }
 
-func writeLosses(b *bytes.Buffer, ls []loss) {
-	if len(ls) == 0 {
-		b.WriteString("None.\n")
-		return
-	}
-	b.WriteString("| benchmark | row | measured | who | than | |\n| --- | --- | --- | --- | --- | --- |\n")
-	for _, l := range ls {
-		title, _ := describe(l.bench)
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", title, l.shape, l.unit, l.impl, l.than, l.ratioText())
+func writeLosses(b *bytes.Buffer, ls losses) {
+	for i, kind := range ls.kinds() {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		if len(kind.losses) == 0 {
+			fmt.Fprintf(b, "%s: none.\n", kind.Title)
+			continue
+		}
+		fmt.Fprintf(b, "%s:\n\n| benchmark | row | measured | who | than | |\n| --- | --- | --- | --- | --- | --- |\n", kind.Title)
+		for _, l := range kind.losses {
+			title, _ := describe(l.bench)
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", title, l.shape, l.unit, l.impl, l.than, l.ratioText())
+		}
 	}
 }
 

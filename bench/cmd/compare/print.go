@@ -47,7 +47,8 @@ func (f *results) print(out io.Writer) error {
 			fmt.Fprintf(out, "allocations an op, at most: %s\n", a)
 		}
 	}
-	lost := len(f.losses())
-	_, err := fmt.Fprintf(out, "\nrounds: %d; ratios are medians, with the extremes; above 1 is better than the first column; rows lost: %d\n", f.rounds(), lost)
+	lost := f.losses().kinds()
+	_, err := fmt.Fprintf(out, "\nrounds: %d; ratios are medians, with the extremes; above 1 is better than the first column; rows lost: %d in every round, %d in the median only\n",
+		f.rounds(), len(lost[0].losses), len(lost[1].losses))
 	return err
 }
