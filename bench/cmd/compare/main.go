@@ -6,9 +6,12 @@
 //
 // Both are to be run in the root of the module. Run writes what it measured in
 // the Go benchmark format, with the date, the machine and the versions as
-// configuration lines. Report makes BENCHMARKS.md and bench/results/report.html
-// from such files alone: from the newest of bench/results, and from those of
-// other machines, machine-*.txt, and third-party rivals, rivals-*.txt, if there are any.
+// configuration lines. If a round fails or is interrupted, those before it are in
+// FILE.partial, which no report reads.
+//
+// Report makes BENCHMARKS.md and bench/results/report.html from such files alone:
+// from the newest of bench/results, and from those of other machines,
+// machine-*.txt, and third-party rivals, rivals-*.txt, if there are any.
 //
 // The exit status is 0 if all went well, 1 if something failed, 2 for wrong
 // flags, and 130 after an interrupt.

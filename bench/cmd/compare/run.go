@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,15 +59,49 @@ func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-bench %q matches no benchmark", r.bench)
 	}
 	var raw, measured bytes.Buffer
-	worst, rejected := 0.0, 0
-	for kept := 0; kept < r.count; {
+	r.head(ctx, &raw) // configuration lines hold for the results that follow
+	kept, rejected, failed := r.repeat(ctx, p, binary, steps, &measured)
+	if kept == 0 {
+		return failed
+	}
+	if r.strict {
+		fmt.Fprintf(&raw, "rounds-left-out: %d\n", rejected)
+	}
+	measured.WriteTo(&raw)
+	if r.out != "" {
+		out := r.out
+		if failed != nil {
+			out += ".partial" // which is no record, and replaces none
+		}
+		if err := os.WriteFile(out, raw.Bytes(), 0o666); err != nil {
+			return errors.Join(failed, err)
+		}
+		p.Say("wrote %s", out)
+	}
+	f, err := read(&raw, r.out)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	return errors.Join(failed, f.print(stdout))
+}
+
+// repeat runs the rounds and writes those that count to measured, whole ones only:
+// they are worth keeping if a later one fails.
+func (r *rounds) repeat(ctx context.Context, p *progress.Progress, binary string, steps int, measured *bytes.Buffer) (kept, rejected int, err error) {
+	worst := 0.0
+	defer func() {
+		if worst > limit {
+			p.Say("others used up to %.2f cores meanwhile: do not trust the numbers", worst)
+		}
+	}()
+	for kept < r.count {
 		p.Round(fmt.Sprintf("round %d of %d", kept+1, r.count))
 		p.Start(steps)
 		before, unknown := used()
 		out, err := r.once(ctx, binary, false, p.Step)
 		p.Stop()
 		if err != nil {
-			return err
+			return kept, rejected, err
 		}
 		cores := 0.0
 		if unknown == nil {
@@ -77,41 +112,23 @@ func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 		switch {
 		case unknown != nil && r.strict:
-			return fmt.Errorf("-strict: %w", unknown)
+			return kept, rejected, fmt.Errorf("-strict: %w", unknown)
 		case unknown == nil && cores > limit && r.strict:
 			p.Say("round left out: others used %.2f cores", cores)
 			if rejected++; rejected > 3*r.count {
-				return fmt.Errorf("the machine is too busy: %d rounds left out", rejected)
+				return kept, rejected, fmt.Errorf("the machine is too busy: %d rounds left out", rejected)
 			}
 			continue
 		}
 		kept++
 		worst = max(worst, cores)
-		fmt.Fprintf(&measured, "round: %d\n", kept)
+		fmt.Fprintf(measured, "round: %d\n", kept)
 		if unknown == nil {
-			fmt.Fprintf(&measured, "foreign-cores: %.2f\n", cores)
+			fmt.Fprintf(measured, "foreign-cores: %.2f\n", cores)
 		}
 		measured.Write(out)
 	}
-	if worst > limit {
-		p.Say("others used up to %.2f cores meanwhile: do not trust the numbers", worst)
-	}
-	r.head(ctx, &raw) // configuration lines hold for the results that follow
-	if r.strict {
-		fmt.Fprintf(&raw, "rounds-left-out: %d\n", rejected)
-	}
-	measured.WriteTo(&raw)
-	if r.out != "" {
-		if err := os.WriteFile(r.out, raw.Bytes(), 0o666); err != nil {
-			return err
-		}
-		p.Say("wrote %s", r.out)
-	}
-	f, err := read(&raw, r.out)
-	if err != nil {
-		return err
-	}
-	return f.print(stdout)
+	return kept, rejected, nil
 }
 
 // head writes the configuration lines: what was measured, when and where.

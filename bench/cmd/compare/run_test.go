@@ -38,6 +38,43 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, []string{"1", "2"}, f.get("round"))
 }
 
+// interrupter calls cancel when it is told of something.
+type interrupter struct {
+	bytes.Buffer
+	at     string
+	cancel func()
+}
+
+func (i *interrupter) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), i.at) {
+		i.cancel()
+	}
+	return i.Buffer.Write(b)
+}
+
+// An interrupt in a round leaves those before it, and the record as it was.
+func TestRunKeepsRounds(t *testing.T) {
+	inRoot(t)
+	file := filepath.Join(t.TempDir(), "out.txt")
+	require.NoError(t, os.WriteFile(file, []byte("a record"), 0o666))
+	ctx, cancel := context.WithCancel(context.Background())
+	stderr := &interrupter{at: "round 3 of 3", cancel: cancel}
+	var stdout bytes.Buffer
+	args := []string{"run", "-count", "3", "-benchtime", "1us", "-short", "-bench", "Burst", "-o", file}
+	require.Equal(t, exitInterrupted, command(ctx, args, &stdout, stderr), stderr.String())
+	assert.Contains(t, stdout.String(), "rounds: 2;")
+
+	f, err := readFile(file + ".partial")
+	require.NoError(t, err, stderr.String())
+	assert.Equal(t, []string{"1", "2"}, f.get("round"))
+	for _, key := range []string{"date", "command", "go", "cores", "cpu"} {
+		assert.Len(t, f.get(key), 1, key)
+	}
+	record, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, "a record", string(record))
+}
+
 func TestRunNothing(t *testing.T) {
 	inRoot(t)
 	var stderr bytes.Buffer
