@@ -99,7 +99,7 @@ bench-report: ## make BENCHMARKS.md and bench/results/report.html from the newes
 	$(COMPARE) report
 
 benchstat: ## what benchstat says of results, contestants side by side (FILE=bench.out)
-	$(TOOL) benchstat -col /impl $(or $(FILE),bench.out)
+	$(TOOL) benchstat -ignore round,foreign-cores -table .name,/ctx -col /impl $(or $(FILE),bench.out)
 
 bench-rivals: ## COUNT rounds against other queues, brokers and pools, kept: bench/results/rivals-*.txt
 	GO="$(GO)" GO122=$(GO122) COUNT=$(or $(COUNT),8) bash bench/rivals/run.sh

@@ -3,9 +3,15 @@
 //
 //	go test -run '^$' -bench . ./bench
 //
-// The parts of a name are key=value pairs, and impl comes last, so that
-// benchstat -col /impl puts the contestants of a row side by side. Those of
-// requests and commands:
+// The parts of a name are key=value pairs, and impl comes last, so that benchstat
+// can put the contestants of a row side by side (make benchstat):
+//
+//	benchstat -ignore round,foreign-cores -table .name,/ctx -col /impl FILE
+//
+// Without -ignore, each round in a file of bench/cmd/compare is a table of its
+// own, and without -table, a row has a column for each contestant of any row.
+//
+// Those of requests and commands:
 //
 //   - idiom: a goroutine that owns the state, and a channel of envelopes, each
 //     with a fresh reply channel; no context, no timeout, no recovery of panics
