@@ -18,7 +18,8 @@ import (
 // colors are those of the contestants. Ours are cold, channels are warm.
 var colors = map[string]color.NRGBA{
 	"channel": {0xc2, 0x45, 0x2d, 255}, "channel-ctx": {0xe0, 0x8e, 0x0b, 255}, "channel-reject": {0x8a, 0x6d, 0x3b, 255},
-	"sparkpipe": {0x7a, 0x4f, 0xbf, 255}, "sparkpipe-oldest": {0x17, 0xa2, 0xb8, 255}, "sparkpipe-shed": {0x1f, 0x5f, 0xbf, 255},
+	"channel-reject-32": {0xd8, 0x6f, 0x9a, 255},
+	"sparkpipe":         {0x7a, 0x4f, 0xbf, 255}, "sparkpipe-oldest": {0x17, 0xa2, 0xb8, 255}, "sparkpipe-shed": {0x1f, 0x5f, 0xbf, 255},
 }
 
 const width, height = 760, 330

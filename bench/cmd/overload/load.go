@@ -55,7 +55,7 @@ func calibrate(ctx context.Context, w worker, span time.Duration) (float64, erro
 	if err != nil {
 		return 0, err
 	}
-	other, err := saturate(ctx, newChannel(w, false, false), span/2)
+	other, err := saturate(ctx, newChannel(w, capacity, false, false), span/2)
 	return max(one, other), err
 }
 

@@ -5,7 +5,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +93,31 @@ func TestContestants(t *testing.T) {
 			require.ErrorIs(t, err, context.Canceled)
 			require.NoError(t, s.stop())
 		})
+	}
+}
+
+// The short channel refuses what the long one has room for.
+func TestRoomOfChannels(t *testing.T) {
+	for name, refuses := range map[string]bool{"channel-reject": false, "channel-reject-32": true} {
+		i := slices.IndexFunc(contestants, func(c contestant) bool { return c.name == name })
+		require.NotEqual(t, -1, i, name)
+		s, err := contestants[i].start(newWorker(time.Millisecond))
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		var refused atomic.Int64
+		for n := uint64(0); n < 100; n++ {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				if _, err := s.request(context.Background(), n); err == errFull {
+					refused.Add(1)
+				}
+			}()
+		}
+		wg.Wait()
+		require.NoError(t, s.stop())
+		require.Equal(t, refuses, refused.Load() > 0, name)
+		require.LessOrEqual(t, refused.Load(), int64(100-32), name)
 	}
 }
 

@@ -34,11 +34,13 @@ const (
 
 var contestants = []contestant{
 	{"channel", "the idiom: a channel with room for 1024 envelopes, each with a reply channel, and a select on the ctx at both of the caller's ends",
-		func(w worker) (*side, error) { return newChannel(w, false, false), nil }},
+		func(w worker) (*side, error) { return newChannel(w, capacity, false, false), nil }},
 	{"channel-ctx", "the same, and the server does not handle a request whose ctx has ended",
-		func(w worker) (*side, error) { return newChannel(w, false, true), nil }},
+		func(w worker) (*side, error) { return newChannel(w, capacity, false, true), nil }},
 	{"channel-reject", "channel-ctx that refuses when the channel is full",
-		func(w worker) (*side, error) { return newChannel(w, true, true), nil }},
+		func(w worker) (*side, error) { return newChannel(w, capacity, true, true), nil }},
+	{"channel-reject-32", "the same with room for 32, as sparkpipe-oldest has",
+		func(w worker) (*side, error) { return newChannel(w, shortQueue, true, true), nil }},
 	{"sparkpipe", "the defaults, without any option against overload",
 		func(w worker) (*side, error) { return newPipe(w, server.Options{}) }},
 	{"sparkpipe-oldest", "DropOldest, and a queue of 32",
@@ -63,8 +65,8 @@ type envelope struct {
 }
 
 // newChannel is what people write by hand.
-func newChannel(w worker, reject, look bool) *side {
-	ch := make(chan envelope, capacity)
+func newChannel(w worker, room int, reject, look bool) *side {
+	ch := make(chan envelope, room)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
