@@ -109,8 +109,8 @@ rivals-check: ## vet and run what bench-rivals measures, for a moment each
 	cd bench/rivals/line && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...
 	cd bench/rivals/line && $(OLD) $(GO) vet ./... && $(OLD) $(GO) test -bench . -benchtime 20x ./zenq
 
-overload: ## up to 4 times what a server can do, over channels and sparkpipe, 15 minutes (DURATION=30s)
-	$(GO) run ./bench/cmd/overload -check -duration $(or $(DURATION),30s) -o bench/results/overload-$$(date -u +%F).txt
+overload: ## up to 4 times what a server can do, over channels and sparkpipe, 3 rounds, 16 minutes (DURATION=7s)
+	$(GO) run ./bench/cmd/overload -check -rounds 3 -duration $(or $(DURATION),7s) -o bench/results/overload-$$(date -u +%F).txt
 
 overload-report: ## make bench/results/overload.md and overload.svg from the newest results, measuring nothing
 	$(GO) run ./bench/cmd/overload -report $$(ls bench/results/overload-*.txt | tail -1)

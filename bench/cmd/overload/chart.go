@@ -56,6 +56,12 @@ func (r *results) chart() ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// points are what plotter draws: medians with whiskers to the extremes.
+type points struct {
+	plotter.XYs
+	plotter.YErrors
+}
+
 // panel draws one unit, times scale.
 func (r *results) panel(title, unit string, scale float64, logarithmic bool) (*plot.Plot, error) {
 	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: 9}
@@ -79,18 +85,32 @@ func (r *results) panel(title, unit string, scale float64, logarithmic bool) (*p
 	grid.Vertical.Width = 0
 	p.Add(grid)
 	for _, impl := range r.impls {
-		var xys plotter.XYs
+		var ps points
 		for i, load := range r.loads {
-			if v, ok := r.get(load, impl, unit); ok && !(logarithmic && v <= 0) { // nothing was answered
-				xys = append(xys, plotter.XY{X: ticks[i].Value, Y: v * scale})
+			v, ok := r.spread(load, impl, unit)
+			if !ok || logarithmic && v.median <= 0 { // nothing was answered
+				continue
 			}
+			if logarithmic && v.least <= 0 {
+				v.least = v.median // the axis has no 0
+			}
+			ps.XYs = append(ps.XYs, plotter.XY{X: ticks[i].Value, Y: v.median * scale})
+			ps.YErrors = append(ps.YErrors, struct{ Low, High float64 }{(v.median - v.least) * scale, (v.most - v.median) * scale})
 		}
-		if len(xys) == 0 {
+		if len(ps.XYs) == 0 {
 			continue
 		}
-		line, dots, err := plotter.NewLinePoints(xys)
+		line, dots, err := plotter.NewLinePoints(ps.XYs)
 		if err != nil {
 			return nil, err
+		}
+		if r.rounds > 1 {
+			bars, err := plotter.NewYErrorBars(ps)
+			if err != nil {
+				return nil, err
+			}
+			bars.Color = colors[impl]
+			p.Add(bars)
 		}
 		line.Color, line.Width = colors[impl], vg.Points(1.5)
 		dots.GlyphStyle = draw.GlyphStyle{Color: colors[impl], Radius: 2.5, Shape: draw.CircleGlyph{}}

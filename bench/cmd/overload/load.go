@@ -99,10 +99,10 @@ type point struct {
 }
 
 // offer sends rate requests a second for as long as warm and span together. What
-// is due in the first of them is not counted.
-func offer(ctx context.Context, s *side, rate float64, deadline, warm, span time.Duration) (*point, error) {
+// is due in the first of them is not counted. The seed says when they are due.
+func offer(ctx context.Context, s *side, rate float64, deadline, warm, span time.Duration, seed uint64) (*point, error) {
 	p := &point{span: span}
-	gaps := rand.New(rand.NewPCG(1, 2))
+	gaps := rand.New(rand.NewPCG(1, seed))
 	var wg sync.WaitGroup
 	start := time.Now()
 	at := time.Duration(0)

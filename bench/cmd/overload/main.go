@@ -5,7 +5,7 @@
 //	go run ./bench/cmd/overload -report bench/results/overload-DATE.txt
 //
 // The handler takes some 100 µs of processor time. Requests come in an open loop,
-// at random times (a Poisson process, the same for all contestants) that are some
+// at random times (a Poisson process, the same for all contestants of a round) that are some
 // share of the capacity, whether the server keeps up or not. Each has its own
 // goroutine and a ctx that ends a deadline after it was due. Whatever the load
 // generator does late counts as latency, as it would for a user: time runs from
@@ -14,6 +14,9 @@
 //
 // The capacity is what 64 clients get out of a plain channel or sparkpipe,
 // whichever is more, one request after the other.
+//
+// All of that is done in some rounds. The report shows the median of them, and the
+// least and the most.
 //
 // Raw results are in the Go benchmark format. Next to them, overload.md and
 // overload.svg are made from them alone.
@@ -74,7 +77,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var check bool
 	fs := flag.NewFlagSet("overload", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.DurationVar(&p.span, "duration", 10*time.Second, "how long each load lasts")
+	fs.DurationVar(&p.span, "duration", 7*time.Second, "how long each load lasts in a round")
+	fs.IntVar(&p.rounds, "rounds", 3, "how often all is measured, 1 to 100")
 	fs.DurationVar(&p.work, "work", 100*time.Microsecond, "processor time of a handler call")
 	fs.DurationVar(&p.deadline, "deadline", 50*time.Millisecond, "how long a caller waits")
 	fs.StringVar(&loads, "loads", "0.5,0.9,1.2,2,4", "offered loads, as multiples of the capacity")
@@ -100,6 +104,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if p.span <= 0 || p.work <= 0 || p.deadline <= 0 {
 		return usageError{errors.New("-duration, -work and -deadline must be above 0")}
+	}
+	if p.rounds < 1 || p.rounds > 100 {
+		return usageError{fmt.Errorf("-rounds %d: must be 1 to 100", p.rounds)}
 	}
 	for _, s := range strings.Split(loads, ",") {
 		load, err := strconv.ParseFloat(s, 64)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestCommand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "overload-x.txt")
 	var stdout, stderr bytes.Buffer
-	args := []string{"-duration", "400ms", "-loads", "0.5,2", "-impl", "channel$|shed$", "-o", file}
+	args := []string{"-rounds", "1", "-duration", "400ms", "-loads", "0.5,2", "-impl", "channel$|shed$", "-o", file}
 	var r *results
 	for try := 1; ; try++ {
 		require.Zero(t, command(context.Background(), args, &stdout, &stderr), stderr.String())
@@ -83,13 +84,13 @@ func TestContestants(t *testing.T) {
 			n, err := s.request(context.Background(), 7)
 			require.NoError(t, err)
 			require.Equal(t, w.do(7), n)
-			p, err := offer(context.Background(), s, 2000, time.Second, 20*time.Millisecond, 100*time.Millisecond)
+			p, err := offer(context.Background(), s, 2000, time.Second, 20*time.Millisecond, 100*time.Millisecond, 1)
 			require.NoError(t, err)
 			require.InDelta(t, 200, p.sent, 100)
 			require.Positive(t, p.good.Load())
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
-			_, err = offer(ctx, s, 2000, time.Second, 0, time.Second)
+			_, err = offer(ctx, s, 2000, time.Second, 0, time.Second, 1)
 			require.ErrorIs(t, err, context.Canceled)
 			require.NoError(t, s.stop())
 		})
@@ -121,6 +122,37 @@ func TestRoomOfChannels(t *testing.T) {
 	}
 }
 
+// Rounds begin with another contestant each, and the report tells how far apart they were.
+func TestRounds(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "overload-x.txt")
+	var stdout, stderr bytes.Buffer
+	args := []string{"-rounds", "2", "-duration", "50ms", "-loads", "0.5", "-impl", "reject", "-o", file}
+	require.Zero(t, command(context.Background(), args, &stdout, &stderr), stderr.String())
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	one, other := `.*impl=channel-reject-\d+ `, `.*impl=channel-reject-32-\d+ `
+	require.Regexp(t, `(?s)round: 1\n`+one+other+`.*round: 2\n`+other+one, string(raw))
+	r, err := readFile(file)
+	require.NoError(t, err)
+	require.Equal(t, []string{"channel-reject", "channel-reject-32"}, r.impls, "32 is no GOMAXPROCS")
+
+	text := "go: go1.99\n"
+	for i, p99 := range []string{"3000", "9000", "4000"} {
+		text += fmt.Sprintf("round: %d\nBenchmarkOverload/load=2/impl=channel 1 0.9 good/capacity %s p99-us\n", i+1, p99)
+	}
+	r, err = read(strings.NewReader(text), "x")
+	require.NoError(t, err)
+	v, ok := r.get("2", "channel", "p99-us")
+	require.True(t, ok)
+	require.Equal(t, 4000.0, v)
+	var md bytes.Buffer
+	r.markdown(&md, "x")
+	require.Contains(t, md.String(), "| channel | 4.00 (3.00 to 9.00) |")
+	require.Contains(t, md.String(), "| channel | 0.90 |", "no spread, no more to say")
+	require.Contains(t, md.String(), "- go: go1.99\n- rounds: 3")
+	require.NotContains(t, md.String(), "- round: 1")
+}
+
 func TestCheck(t *testing.T) {
 	line := func(load, good, p99 string) string {
 		return "BenchmarkOverload/load=" + load + "/impl=sparkpipe-shed 1 " + good + " good/capacity " + p99 + " p99-us\n"
@@ -146,7 +178,7 @@ func TestCheck(t *testing.T) {
 
 func TestWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"-loads", "x"}, {"-loads", "0"}, {"-loads", ""}, {"-impl", "["}, {"-impl", "nobody"}, {"-duration", "0s"}, {"-work", "-1s"}, {"extra"}, {"-nonsense"},
+		{"-loads", "x"}, {"-loads", "0"}, {"-loads", ""}, {"-impl", "["}, {"-impl", "nobody"}, {"-duration", "0s"}, {"-work", "-1s"}, {"-rounds", "0"}, {"extra"}, {"-nonsense"},
 	} {
 		var stderr bytes.Buffer
 		require.Equal(t, exitUsage, command(context.Background(), args, nil, &stderr), args)

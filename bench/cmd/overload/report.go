@@ -16,12 +16,13 @@ import (
 
 // results is what a file tells.
 type results struct {
-	name  string
-	facts []string // key: value
-	loads []string // in order of appearance
-	impls []string
-	// values has one for each unit of a load and a contestant.
-	values map[[2]string]map[string]float64
+	name   string
+	facts  []string // key: value
+	loads  []string // in order of appearance
+	impls  []string
+	rounds int // 0: the file does not say
+	// values has those of all rounds for each unit of a load and a contestant.
+	values map[[2]string]map[string][]float64
 }
 
 func readFile(name string) (*results, error) {
@@ -34,17 +35,23 @@ func readFile(name string) (*results, error) {
 }
 
 func read(in io.Reader, name string) (*results, error) {
-	r := &results{name: name, values: map[[2]string]map[string]float64{}}
+	r := &results{name: name, values: map[[2]string]map[string][]float64{}}
+	last := "" // round
 	reader := benchfmt.NewReader(in, name)
 	for reader.Scan() {
 		switch b := reader.Result().(type) {
 		case *benchfmt.SyntaxError:
 			return nil, b
 		case *benchfmt.Result:
-			if len(r.facts) == 0 {
+			if len(r.loads) == 0 {
 				for _, c := range b.Config {
-					r.facts = append(r.facts, c.Key+": "+string(c.Value))
+					if c.Key != "round" {
+						r.facts = append(r.facts, c.Key+": "+string(c.Value))
+					}
 				}
+			}
+			if round := b.GetConfig("round"); round != last {
+				r.rounds, last = r.rounds+1, round
 			}
 			var at [2]string
 			_, parts := b.Name.Parts()
@@ -63,9 +70,11 @@ func read(in io.Reader, name string) (*results, error) {
 			if !slices.Contains(r.impls, at[1]) {
 				r.impls = append(r.impls, at[1])
 			}
-			r.values[at] = map[string]float64{}
+			if r.values[at] == nil {
+				r.values[at] = map[string][]float64{}
+			}
 			for _, v := range b.Values {
-				r.values[at][v.Unit] = v.Value
+				r.values[at][v.Unit] = append(r.values[at][v.Unit], v.Value)
 			}
 		}
 	}
@@ -78,10 +87,23 @@ func read(in io.Reader, name string) (*results, error) {
 	return r, nil
 }
 
-// get returns a value; ok is false if it was not measured.
-func (r *results) get(load, impl, unit string) (v float64, ok bool) {
-	v, ok = r.values[[2]string{load, impl}][unit]
-	return v, ok
+// get returns the median of the rounds; ok is false if it was not measured.
+func (r *results) get(load, impl, unit string) (median float64, ok bool) {
+	s, ok := r.spread(load, impl, unit)
+	return s.median, ok
+}
+
+// spread is what the rounds say together.
+type spread struct{ median, least, most float64 }
+
+func (r *results) spread(load, impl, unit string) (s spread, ok bool) {
+	vs := slices.Clone(r.values[[2]string{load, impl}][unit])
+	slices.Sort(vs)
+	n := len(vs)
+	if n == 0 {
+		return s, false
+	}
+	return spread{(vs[(n-1)/2] + vs[n/2]) / 2, vs[0], vs[n-1]}, true
 }
 
 // report writes overload.md and overload.svg beside the file of raw results.
@@ -106,6 +128,9 @@ func (r *results) markdown(out io.Writer, raw string) {
 	fmt.Fprintf(out, "# Overload\n\nWritten by `make overload-report` from [%s](%s); do not edit.\n\n", raw, raw)
 	for _, f := range r.facts {
 		fmt.Fprintf(out, "- %s\n", f)
+	}
+	if r.rounds > 0 {
+		fmt.Fprintf(out, "- rounds: %d, which begin with another contestant each; shown is the median (the least to the most)\n", r.rounds)
 	}
 	fmt.Fprintf(out, "\n%s\n\n", reading)
 	for _, c := range contestants {
@@ -154,8 +179,11 @@ func (r *results) tables(out io.Writer) {
 			fmt.Fprintf(out, "| %s |", impl)
 			for _, load := range r.loads {
 				s := "-"
-				if v, ok := r.get(load, impl, t.unit); ok {
-					s = t.text(v)
+				if v, ok := r.spread(load, impl, t.unit); ok {
+					s = t.text(v.median)
+					if least, most := t.text(v.least), t.text(v.most); least != most {
+						s += " (" + least + " to " + most + ")"
+					}
 				}
 				fmt.Fprintf(out, " %s |", s)
 			}
