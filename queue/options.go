@@ -37,8 +37,12 @@ func (b Backend) String() string {
 // DefaultCapacity is the capacity of a queue whose Options leave it 0.
 const DefaultCapacity = 1024
 
+var _ = [1]struct{}{}[DefaultCapacity-ring.DefaultCapacity] // they are the same
+
 // MaxCapacity is the largest capacity one can ask for. ZenQ's is 65536.
 const MaxCapacity = 1 << 30
+
+var _ = [1]struct{}{}[MaxCapacity-ring.MaxCapacity]
 
 // Options says what queue to make. The zero value is a ring of
 // DefaultCapacity.

@@ -85,15 +85,14 @@ func (s *Server[Req, Resp]) call(e *dispatcher.Envelope[Req, Resp], owner bool) 
 	if !owner {
 		h = s.remote
 	}
+	s.count(e, owner)
 	if !e.IsRequest() {
-		s.count(e, owner)
 		err := h.HandleCommand(e.Context(), e.Message())
 		if err != nil {
 			s.counters.Add(cFailed, 1)
 		}
 		return err
 	}
-	s.count(e, owner)
 	var resp Resp
 	var err error
 	if o := s.owning; owner && o != nil && o.mode != CallerRunsNever && o.tally.due() {

@@ -94,8 +94,10 @@ func (l *laneEngine[Req, Resp]) drain() bool {
 	for {
 		if l.pop(&e) {
 			idle = 0
-			if f.n++; e.IsRequest() {
+			if e.IsRequest() {
 				f.n = 0
+			} else {
+				f.n++
 			}
 			l.server.handle(&e, true)
 			continue

@@ -18,6 +18,7 @@ import (
 //
 //	nobody's        the ring is idle: open and empty
 //	a caller's      in TryInline or TryInlineAll, until leave
+//	a reader's      in counts, which is for Stats, until its Release
 //	a pusher's      between its push and the Give of the token below
 //	the token's     given and not yet taken: on its way to the server's goroutine
 //	the server's    from Take to the Release that succeeds

@@ -4,7 +4,7 @@ import "github.com/sparkpipe/sparkpipe/queue"
 
 // The counters of Stats.
 const (
-	cRequests = iota // on workers and over a backend other than the ring
+	cRequests = iota // on workers, over a backend other than the ring, and with Concurrency
 	cCommands
 	cFailed
 	cPanicked

@@ -53,7 +53,7 @@ func (t *tally) due() bool {
 	return t.skip < 0
 }
 
-// due reports whether to time this request, which runs on its caller. Then it
+// dueInline reports whether to time this request, which runs on its caller. Then it
 // publishes how many did.
 func (t *tally) dueInline(n *ring.Note) bool {
 	if n.Skip--; n.Skip >= 0 {

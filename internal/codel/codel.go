@@ -23,14 +23,6 @@ import (
 	"time"
 )
 
-const (
-	// DefaultTarget is the target that New takes for 0: RFC 8289, section 3.2,
-	// finds 5 to 10 % of the interval best.
-	DefaultTarget = 5 * time.Millisecond
-	// DefaultInterval is the interval that New takes for 0.
-	DefaultInterval = 100 * time.Millisecond
-)
-
 // CoDel is Controlled Delay by Kathleen Nichols and Van Jacobson, "Controlling
 // Queue Delay", ACM Queue 10(5), 2012, as RFC 8289, section 5, has it: its deque
 // function, cut where it looks at the next packet, so that it is asked about one
@@ -49,21 +41,10 @@ type CoDel struct {
 }
 
 // NewCoDel returns a CoDel that does not drop. target is the wait that is good;
-// interval is the time in which the wait of some message should be that good. 0
-// stands for the defaults; both must not be negative.
+// interval is the time in which the wait of some message should be that good. Both are
+// above 0; RFC 8289, section 3.2, finds a target of 5 to 10 % of the interval best.
 func NewCoDel(target, interval time.Duration) *CoDel {
-	target, interval = defaults(target, interval)
 	return &CoDel{target: target, interval: interval}
-}
-
-func defaults(target, interval time.Duration) (time.Duration, time.Duration) {
-	if target == 0 {
-		target = DefaultTarget
-	}
-	if interval == 0 {
-		interval = DefaultInterval
-	}
-	return target, interval
 }
 
 // Drop reports whether to drop the message that was taken from the queue at the
@@ -149,7 +130,6 @@ type Slough struct {
 // NewSlough returns a Slough that does not drop. The arguments are those of
 // NewCoDel.
 func NewSlough(target, interval time.Duration) *Slough {
-	target, interval = defaults(target, interval)
 	return &Slough{target: target, interval: interval}
 }
 
@@ -185,7 +165,3 @@ func (s *Slough) judge(now time.Duration) {
 		s.bad = false
 	}
 }
-
-// Bad reports whether the queue does not empty: those who would rather handle the
-// youngest message first do so then ("adaptive LIFO").
-func (s *Slough) Bad() bool { return s.bad }

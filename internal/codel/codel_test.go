@@ -14,7 +14,7 @@ const ms = time.Millisecond
 
 // A burst that is gone within the interval is not touched, by either law.
 func TestBurst(t *testing.T) {
-	c, s := NewCoDel(0, 0), NewSlough(0, 0)
+	c, s := NewCoDel(5*ms, 100*ms), NewSlough(5*ms, 100*ms)
 	for round := 0; round < 10; round++ {
 		begin := time.Duration(round) * 200 * ms
 		for i := 0; i < 99; i++ { // 99 at once, one handled each millisecond
@@ -52,7 +52,7 @@ func TestControlLaw(t *testing.T) {
 }
 
 func TestLastIsNeverDropped(t *testing.T) {
-	c, s := NewCoDel(0, 0), NewSlough(0, 0)
+	c, s := NewCoDel(5*ms, 100*ms), NewSlough(5*ms, 100*ms)
 	for now := time.Duration(0); now < 10*time.Second; now += 150 * ms {
 		require.False(t, c.Drop(now, time.Second, 0))
 		require.False(t, s.Drop(now, time.Second))
@@ -206,7 +206,7 @@ func TestOverload(t *testing.T) {
 		t.Logf("slough at %v: goodput %.3f, p99 %v", load, goodput, p99)
 		require.InDelta(t, min(load, 1), goodput, 0.02)
 		require.LessOrEqual(t, p99, 4*ms+service)
-		require.Equal(t, load > 1, s.Bad())
+		require.Equal(t, load > 1, s.bad)
 	}
 	c := NewCoDel(2*ms, 50*ms)
 	goodput, p99 := overload(2, service, 30*time.Second, c.Drop)
@@ -261,7 +261,7 @@ func TestBurstsAfterAnOverload(t *testing.T) {
 		for ; now < time.Second; now += ms {
 			s.Drop(now, 100*ms)
 		}
-		require.True(t, s.Bad())
+		require.True(t, s.bad)
 		for end := now + calm; now < end; now += ms {
 			require.False(t, s.Drop(now, 0))
 		}
@@ -271,7 +271,7 @@ func TestBurstsAfterAnOverload(t *testing.T) {
 		for i := time.Duration(0); i < 40; i++ {
 			require.False(t, s.Drop(now+i*ms, i*ms))
 		}
-		require.False(t, s.Bad())
+		require.False(t, s.bad)
 	}
 }
 
@@ -289,7 +289,7 @@ func TestSloughRecovers(t *testing.T) {
 	for ; now < 500*ms; now += ms {
 		s.Drop(now, ms)
 	}
-	require.False(t, s.Bad())
+	require.False(t, s.bad)
 	require.False(t, s.Drop(now, time.Hour))
 	require.False(t, s.Drop(now+ms, time.Hour))
 }

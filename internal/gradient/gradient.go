@@ -131,13 +131,6 @@ func New(opts Options) (*Limit, error) {
 // Limit returns how many calls may run at once now.
 func (l *Limit) Limit() int { return int(l.current.Load()) }
 
-// Baseline returns the latency with few in flight; 0: it is not known yet.
-func (l *Limit) Baseline() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.base
-}
-
 // Sample tells of a call that ended at the time now, by a clock that does not go
 // back: how long it took, and how many were running when it began, itself
 // included. A call that failed tells as much as one that did not; one that did
@@ -206,9 +199,6 @@ func (l *Limit) open(now time.Duration) {
 
 // follow moves the limit by the window's gradient.
 func (l *Limit) follow() {
-	if l.base == 0 {
-		return
-	}
 	gradient := float64(l.base) * (1 + l.opts.Tolerance) / float64(max(median(l.window), 1))
 	limit := l.limit * min(max(gradient, 0.5), 2)
 	limit += math.Sqrt(limit)

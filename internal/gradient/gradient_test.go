@@ -232,3 +232,10 @@ func TestWhyNotGradient2(t *testing.T) {
 	t.Logf("gradient2: %v of 8 cores, at most %d", limit, most)
 	require.Greater(t, limit, 80.0)
 }
+
+// Baseline returns the latency with few in flight; 0: it is not known yet.
+func (l *Limit) Baseline() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.base
+}

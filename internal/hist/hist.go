@@ -146,14 +146,6 @@ func middle(i int) time.Duration {
 	return time.Duration(low + (high-low)/2)
 }
 
-// Mean returns Sum/Count; 0 with nothing recorded.
-func (s *Snapshot) Mean() time.Duration {
-	if s.Count == 0 {
-		return 0
-	}
-	return time.Duration(uint64(s.Sum) / s.Count)
-}
-
 // Each calls f with each bucket that is not empty, from the shortest durations
 // up: the greatest duration that is in it, and how many are.
 func (s *Snapshot) Each(f func(most time.Duration, n uint64)) {

@@ -62,9 +62,7 @@ type Slot[R any] struct {
 	token park.Token
 	value R
 	err   error
-	// hook, when set, is told of the answer. It never changes, so a resolver may
-	// read it when the slot is no longer its own.
-	hook Hook
+	hook  Hook // when set, is told of the answer
 }
 
 // Hook is told of an answer, by whoever gave it: once before anybody can see it,
@@ -112,13 +110,14 @@ func (s *Slot[R]) Resolve(g uint64, v R, err error) bool {
 		// The caller parked or gave up in between; it does each once.
 	}
 	s.value, s.err = v, err
-	if s.hook != nil {
-		s.hook.Resolving()
+	hook := s.hook
+	if hook != nil {
+		hook.Resolving()
 	}
 	if s.word.Swap(g|done)&parked != 0 {
 		s.token.Give()
-	} else if s.hook != nil {
-		s.hook.Resolved()
+	} else if hook != nil {
+		hook.Resolved()
 	}
 	return true
 }

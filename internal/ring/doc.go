@@ -56,6 +56,7 @@
 //
 // # The role
 //
-// Owned is the other bit: somebody has the role of the ring's only consumer.
-// Not owned means empty. See role.go.
+// Owned is the other bit: somebody has the role of the ring's only consumer; only a
+// producer that finds the ring full may pop besides (PopFull). Not owned means empty.
+// See role.go.
 package ring
