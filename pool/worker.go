@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync/atomic"
 
 	"github.com/sparkpipe/sparkpipe/internal/park"
 )
@@ -60,8 +61,15 @@ func (p *Pool) call() bool {
 
 // changed is called with mu held, after a change of what it looks at.
 func (p *Pool) changed() {
-	p.wanted.Store(!p.waking && p.busy < p.limit && (p.top != nil || p.running < p.limit))
-	p.crowded.Store(p.running > p.limit)
+	set(&p.wanted, !p.waking && p.busy < p.limit && (p.top != nil || p.running < p.limit))
+	set(&p.crowded, p.running > p.limit)
+}
+
+// set is a store that leaves the cache line alone if it can.
+func set(b *atomic.Bool, v bool) {
+	if b.Load() != v {
+		b.Store(v)
+	}
 }
 
 // gone takes the place of a worker that was busy.

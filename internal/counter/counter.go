@@ -5,6 +5,8 @@ package counter
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/sparkpipe/sparkpipe/internal/pad"
 )
 
 const (
@@ -17,9 +19,11 @@ const (
 // Set is up to PerSet counters, striped. The zero value is ready. A Set must
 // not be copied and may be shared.
 type Set struct {
+	_      pad.Line
 	stripe [Stripes]struct {
 		n [PerSet]atomic.Uint64
 	}
+	_ pad.Line
 }
 
 // Add adds n to counter i. It never blocks.
