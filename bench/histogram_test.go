@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"math/bits"
 	"testing"
 	"time"
@@ -60,13 +61,20 @@ func (h *histogram) quantile(p float64) time.Duration {
 	return 0
 }
 
-// report adds the quantiles to the result of a benchmark, in nanoseconds.
+// report adds the quantiles to the result of a benchmark, in nanoseconds. It
+// leaves out those that too few samples tell about.
 func (h *histogram) report(b *testing.B, names ...string) {
 	for _, name := range names {
 		p := map[string]float64{"p50": 0.5, "p99": 0.99, "p99.9": 0.999}[name]
-		b.ReportMetric(float64(h.quantile(p)), name+"-ns")
+		if p == 0.5 || h.tells(p) {
+			b.ReportMetric(float64(h.quantile(p)), name+"-ns")
+		}
 	}
 }
+
+// tells reports whether 20 samples or more are above a quantile: what fewer tell
+// differs too much from one run to the next.
+func (h *histogram) tells(p float64) bool { return math.Round((1-p)*float64(h.n)) >= 20 }
 
 func TestHistogram(t *testing.T) {
 	var h, o histogram
@@ -79,6 +87,10 @@ func TestHistogram(t *testing.T) {
 	for p, want := range map[float64]time.Duration{0.5: 500 * time.Microsecond, 0.99: 990 * time.Microsecond, 1: time.Hour} {
 		assert.InEpsilon(t, want, h.quantile(p), 1.0/fine, p)
 	}
+	assert.False(t, h.tells(0.99))
+	h.n = 2000
+	assert.True(t, h.tells(0.99))
+	assert.False(t, h.tells(0.999))
 	for _, d := range []time.Duration{-1, 0, 1, 31, 32, 33, 63, 64, 65, 127, 128, 1 << 40, 1<<63 - 1} {
 		assert.InDelta(t, float64(max(d, 0)), float64(middle(bucket(d))), float64(max(d, 0))/fine, d)
 	}

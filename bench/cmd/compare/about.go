@@ -8,7 +8,7 @@ var about = []struct{ name, title, text string }{
 	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one."},
 	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait)."},
 	{"Command", "Commands", "Until all are handled. batch=16: SendAll; a channel knows no batches and takes them one by one."},
-	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think)."},
+	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think). p99 stands only where 20 requests or more took longer."},
 	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not. Latency counts from when a request was due; the processor time has that of the clients' timers in it."},
 	{"Fairness", "Fairness", "64 clients send what they can for a second."},
 	{"Hogs", "Beside two goroutines that burn CPU", "The round trip, on a machine that has other things to do."},
