@@ -61,6 +61,29 @@ func (h *histogram) quantile(p float64) time.Duration {
 	return 0
 }
 
+// histograms returns one for each client, before the clock runs: they are large.
+// They are nil if every is 0, as then nothing is timed.
+func histograms(clients, every int) []*histogram {
+	hs := make([]*histogram, clients)
+	for c := range hs {
+		if every > 0 {
+			hs[c] = new(histogram)
+		}
+	}
+	return hs
+}
+
+// merge returns what all have counted.
+func merge(hs []*histogram) *histogram {
+	all := new(histogram)
+	for _, h := range hs {
+		if h != nil {
+			all.add(h)
+		}
+	}
+	return all
+}
+
 // report adds the quantiles to the result of a benchmark, in nanoseconds. It
 // leaves out those that too few samples tell about.
 func (h *histogram) report(b *testing.B, names ...string) {

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,13 +58,9 @@ type client struct {
 // were timed.
 func askAll(b *testing.B, ctx context.Context, s *side, clients int, how client) *histogram {
 	var wrong atomic.Int64
-	var mu sync.Mutex
-	var all histogram
+	hs := histograms(clients, how.every)
 	together(b, clients, func(c, lo, hi int) {
-		var h *histogram
-		if how.every > 0 {
-			h = new(histogram)
-		}
+		h := hs[c]
 		x := uint64(c + 1)
 		for v := lo; v < hi; v++ {
 			m := message{key: uint64(v), value: uint64(v) + 1}
@@ -84,13 +79,8 @@ func askAll(b *testing.B, ctx context.Context, s *side, clients int, how client)
 				x = burn(how.think, x)
 			}
 		}
-		if h != nil {
-			mu.Lock()
-			all.add(h)
-			mu.Unlock()
-		}
 	})
 	b.StopTimer()
 	s.verify(b, wrong.Load())
-	return &all
+	return merge(hs)
 }
