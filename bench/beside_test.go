@@ -14,7 +14,8 @@ import (
 
 // BenchmarkHogs is the round trip with two goroutines beside it that burn CPU
 // all the time, so that a request whose goroutine gives the processor away may
-// wait for it.
+// wait for it. Each shape runs for half a second, as the scheduler's slices are
+// 10 ms.
 func BenchmarkHogs(b *testing.B) {
 	for _, clients := range []int{1, 8, 64} {
 		run(b, fmt.Sprintf("clients=%d", clients), everyMode, setup{},
@@ -30,7 +31,8 @@ func BenchmarkHogs(b *testing.B) {
 						}
 					}()
 				}
-				askAll(b, ctx, s, clients, client{every: 8}).report(b, "p50", "p99")
+				_, took := askFor(b, ctx, s, clients, fixed(time.Second/2), 8)
+				took.report(b, "p50", "p99")
 				over.Store(true)
 				wg.Wait()
 			})
@@ -70,6 +72,7 @@ func BenchmarkIdle(b *testing.B) {
 func idle(b *testing.B) {
 	span := 200 * time.Millisecond // whatever b.N is
 	time.Sleep(span / 10)          // until all are asleep
+	memory := allocated()
 	before, ok := testx.CPUTime()
 	if !ok {
 		b.Skip("this system does not tell the processor time")
@@ -77,6 +80,7 @@ func idle(b *testing.B) {
 	start := time.Now()
 	time.Sleep(span)
 	after, _ := testx.CPUTime()
+	reportAllocs(b, &memory, 1)
 	b.ReportMetric(100*float64(after-before)/float64(time.Since(start)), "cpu-%")
 	b.ReportMetric(0, "ns/op")
 }

@@ -33,7 +33,7 @@
 // PopBatch of 64); those of pools are named where they are.
 //
 // The handler does the same work for all, and each benchmark ends when every
-// message is known to have been handled: the values of the messages are 1 to
-// b.N, and the handler's sum of them is checked. Work is counted in iterations
-// of a loop that is calibrated once, so that no clock is read in it.
+// message is known to have been handled: the values of the messages count up
+// from 1, and the handler's sum of them is checked. Work is counted in
+// iterations of a loop that is calibrated once, so that no clock is read in it.
 package bench

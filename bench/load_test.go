@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"flag"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -35,10 +37,13 @@ var perMicrosecond = sync.OnceValue(func() int {
 // microseconds returns the steps of burn that take us microseconds.
 func microseconds(us int) int { return us * perMicrosecond() }
 
-// together runs f on n goroutines, each with its share of the values 0 to
-// b.N-1, and returns when all have ended. The clock of the benchmark starts when
-// the goroutines are there.
-func together(b *testing.B, n int, f func(i, lo, hi int)) {
+// together is share with the values 0 to b.N-1.
+func together(b *testing.B, n int, f func(i, lo, hi int)) { share(b, n, b.N, f) }
+
+// share runs f on n goroutines, each with its share of the values 0 to total-1,
+// and returns when all have ended. The clock of the benchmark starts when the
+// goroutines are there.
+func share(b *testing.B, n, total int, f func(i, lo, hi int)) {
 	start := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Add(n)
@@ -46,13 +51,41 @@ func together(b *testing.B, n int, f func(i, lo, hi int)) {
 		go func() {
 			defer wg.Done()
 			<-start
-			f(i, b.N*i/n, b.N*(i+1)/n)
+			f(i, total*i/n, total*(i+1)/n)
 		}()
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	close(start)
 	wg.Wait()
+}
+
+// fixed returns how long a benchmark runs that needs d, whatever b.N is: a tenth
+// of it in -short. It is never less than -benchtime, or the benchmark would be
+// run again and again, with ever more for b.N.
+func fixed(d time.Duration) time.Duration {
+	if testing.Short() {
+		d /= 10
+	}
+	if least, err := time.ParseDuration(flag.Lookup("test.benchtime").Value.String()); err == nil { // or it is 1x
+		d = max(d, least)
+	}
+	return d
+}
+
+// allocated returns what has been allocated so far.
+func allocated() (m runtime.MemStats) {
+	runtime.ReadMemStats(&m)
+	return m
+}
+
+// reportAllocs reports what was allocated since then, for a benchmark that had
+// its own number of ops and not b.N.
+func reportAllocs(b *testing.B, since *runtime.MemStats, ops int) {
+	now := allocated()
+	b.ReportAllocs()
+	b.ReportMetric(float64(now.Mallocs-since.Mallocs)/float64(ops), "allocs/op")
+	b.ReportMetric(float64(now.TotalAlloc-since.TotalAlloc)/float64(ops), "B/op")
 }
 
 // verify ends the side, and checks that nothing went wrong and that the handler

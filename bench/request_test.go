@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,6 +40,8 @@ func BenchmarkHandler(b *testing.B) {
 						switch { // so that there are enough for p99
 						case work >= 10:
 							how.every = 1
+						case work+think > 0:
+							how.every = 2
 						}
 						askAll(b, ctx, s, clients, how).report(b, "p50", "p99")
 					})
@@ -83,4 +86,46 @@ func askAll(b *testing.B, ctx context.Context, s *side, clients int, how client)
 	b.StopTimer()
 	s.verify(b, wrong.Load())
 	return merge(hs)
+}
+
+// askFor has clients send what they can for a time, whatever b.N is, checks the
+// replies, and ends the side. An op is a request. It returns how many requests
+// each client had, and how long those took that were timed: one in every, none
+// if that is 0.
+func askFor(b *testing.B, ctx context.Context, s *side, clients int, span time.Duration, every int) (turns []int, took *histogram) {
+	var wrong atomic.Int64
+	var over atomic.Bool
+	var first sync.Once
+	turns = make([]int, clients)
+	hs := histograms(clients, every)
+	before := allocated()
+	share(b, clients, 0, func(c, _, _ int) {
+		first.Do(func() { time.AfterFunc(span, func() { over.Store(true) }) })
+		h, n := hs[c], 0
+		for ; !over.Load(); n++ {
+			m := message{key: uint64(n), value: uint64(n) + 1}
+			timed := h != nil && n%every == 0
+			var start time.Time
+			if timed {
+				start = time.Now()
+			}
+			if a, err := s.request(ctx, m); err != nil || a.key != m.key {
+				wrong.Add(1)
+			}
+			if timed {
+				h.record(time.Since(start))
+			}
+		}
+		turns[c] = n
+	})
+	b.StopTimer()
+	total, sum := 0, uint64(0)
+	for _, n := range turns {
+		total += n
+		sum += uint64(n) * uint64(n+1) / 2
+	}
+	reportAllocs(b, &before, total)
+	b.ReportMetric(float64(b.Elapsed())/float64(total), "ns/op")
+	s.verifySum(b, sum, wrong.Load())
+	return turns, merge(hs)
 }
