@@ -32,7 +32,7 @@ func BenchmarkHogs(b *testing.B) {
 					}()
 				}
 				_, took := askFor(b, ctx, s, clients, fixed(time.Second/2), 8)
-				took.report(b, "p50", "p99")
+				took.report(b, "", "p50", "p99")
 				over.Store(true)
 				wg.Wait()
 			})

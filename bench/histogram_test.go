@@ -86,11 +86,11 @@ func merge(hs []*histogram) *histogram {
 
 // report adds the quantiles to the result of a benchmark, in nanoseconds. It
 // leaves out those that too few samples tell about.
-func (h *histogram) report(b *testing.B, names ...string) {
+func (h *histogram) report(b *testing.B, prefix string, names ...string) {
 	for _, name := range names {
 		p := map[string]float64{"p50": 0.5, "p99": 0.99, "p99.9": 0.999}[name]
 		if p == 0.5 || h.tells(p) {
-			b.ReportMetric(float64(h.quantile(p)), name+"-ns")
+			b.ReportMetric(float64(h.quantile(p)), prefix+name+"-ns")
 		}
 	}
 }

@@ -16,15 +16,15 @@ var everyMode = []contestant{bare, withCtx, floor, callerAuto, always, never}
 
 // BenchmarkPaced is an open loop: 64 clients send 40,000 requests a second in
 // all, whether the server keeps up or not, for a second: so there are 40 above
-// p99.9. It tells how long requests take, and the processor time for each, that
-// of the clients' timers included.
+// p99.9. It tells how long requests take, how late the clients were with them,
+// and the processor time for each, that of the clients' timers included.
 func BenchmarkPaced(b *testing.B) {
 	const clients, rate = 64, 40_000
 	total := int(fixed(time.Second) * rate / time.Second)
 	run(b, fmt.Sprintf("clients=%d/rate=%d", clients, rate), everyMode, setup{},
 		func(b *testing.B, ctx context.Context, s *side) {
 			var wrong atomic.Int64
-			took := histograms(clients, 1)
+			took, late := histograms(clients, 1), histograms(clients, 1)
 			begin := sync.OnceValues(func() (time.Time, time.Duration) {
 				cpu, _ := testx.CPUTime()
 				return time.Now().Add(2 * time.Millisecond), cpu // when all wait for their turns
@@ -33,11 +33,12 @@ func BenchmarkPaced(b *testing.B) {
 			share(b, clients, total, func(c, lo, hi int) {
 				at, _ := begin()
 				for v := lo; v < hi; v++ {
-					sent := wait(at.Add(time.Duration((v-lo)*clients+c) * time.Second / rate))
+					from, by := wait(at.Add(time.Duration((v-lo)*clients+c) * time.Second / rate))
+					late[c].record(by)
 					if a, err := s.request(ctx, message{uint64(v), uint64(v) + 1}); err != nil || a.key != uint64(v) {
 						wrong.Add(1)
 					}
-					took[c].record(time.Since(sent))
+					took[c].record(time.Since(from))
 				}
 			})
 			b.StopTimer()
@@ -47,21 +48,24 @@ func BenchmarkPaced(b *testing.B) {
 			}
 			reportAllocs(b, &memory, total)
 			b.ReportMetric(0, "ns/op") // is the pace
-			merge(took).report(b, "p50", "p99", "p99.9")
+			merge(took).report(b, "", "p50", "p99", "p99.9")
+			merge(late).report(b, "late-", "p99")
 			s.verifySum(b, uint64(total)*uint64(total+1)/2, wrong.Load())
 		})
 }
 
-// wait sleeps until a request is due and returns when it begins. That is later
-// than due if the timer was late, which is not the side's fault; but if the
-// client is late because its last request took so long, it is when it was due.
-func wait(due time.Time) time.Time {
+// wait sleeps until a request is due. It returns from when the request counts,
+// and by how much it is late. If the timer was late, which is not the side's
+// fault, it counts from when it begins; but if the client is late because its
+// last request took so long, from when it was due.
+func wait(due time.Time) (from time.Time, late time.Duration) {
 	d := time.Until(due)
 	if d <= 0 {
-		return due
+		return due, -d
 	}
 	time.Sleep(d)
-	return time.Now()
+	now := time.Now()
+	return now, now.Sub(due)
 }
 
 // BenchmarkFairness lets 64 clients send what they can for a second, and tells

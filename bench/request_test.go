@@ -43,7 +43,7 @@ func BenchmarkHandler(b *testing.B) {
 						case work+think > 0:
 							how.every = 2
 						}
-						askAll(b, ctx, s, clients, how).report(b, "p50", "p99")
+						askAll(b, ctx, s, clients, how).report(b, "", "p50", "p99")
 					})
 			}
 		}

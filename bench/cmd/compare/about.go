@@ -9,7 +9,7 @@ var about = []struct{ name, title, text string }{
 	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait)."},
 	{"Command", "Commands", "Until all are handled. batch=16: SendAll; a channel knows no batches and takes them one by one."},
 	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think). p99 stands only where 20 requests or more took longer."},
-	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when a request was due; the processor time has that of the clients' timers in it."},
+	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when the client's timer fired, so that a late timer is not the server's fault; but from when the request was due if the client still waited for its last one. late-p99 in the results is how late requests began, for whichever reason; the processor time has that of the clients' timers in it."},
 	{"Fairness", "Fairness", "64 clients send what they can for a second."},
 	{"Hogs", "Beside two goroutines that burn CPU", "The round trip for half a second, on a machine that has other things to do."},
 	{"Queue", "Queues", "Blocking on both sides; ring-batch is PushBatch of 16 and PopBatch of 64."},
