@@ -32,8 +32,9 @@ func BenchmarkPaced(b *testing.B) {
 			memory := allocated()
 			share(b, clients, total, func(c, lo, hi int) {
 				at, _ := begin()
+				var p pacer
 				for v := lo; v < hi; v++ {
-					from, by := wait(at.Add(time.Duration((v-lo)*clients+c) * time.Second / rate))
+					from, by := p.wait(at.Add(time.Duration((v-lo)*clients+c) * time.Second / rate))
 					late[c].record(by)
 					if a, err := s.request(ctx, message{uint64(v), uint64(v) + 1}); err != nil || a.key != uint64(v) {
 						wrong.Add(1)
@@ -54,18 +55,24 @@ func BenchmarkPaced(b *testing.B) {
 		})
 }
 
-// wait sleeps until a request is due. It returns from when the request counts,
-// and by how much it is late. If the timer was late, which is not the side's
-// fault, it counts from when it begins; but if the client is late because its
-// last request took so long, from when it was due.
-func wait(due time.Time) (from time.Time, late time.Duration) {
-	d := time.Until(due)
-	if d <= 0 {
-		return due, -d
-	}
-	time.Sleep(d)
+// pacer is when a client's timer last fired.
+type pacer struct{ woke time.Time }
+
+// wait sleeps until a request is due. It returns by how much it is late, and from
+// when it counts: from when it was due, or from when the timer fired if that was
+// later, as that is not the side's fault. It is the side's fault if the client
+// is late because its last request took so long.
+func (p *pacer) wait(due time.Time) (from time.Time, late time.Duration) {
 	now := time.Now()
-	return now, now.Sub(due)
+	if now.Before(due) {
+		time.Sleep(due.Sub(now))
+		now = time.Now()
+		p.woke = now
+	}
+	if from = due; p.woke.After(due) {
+		from = p.woke
+	}
+	return from, now.Sub(due)
 }
 
 // BenchmarkFairness lets 64 clients send what they can for a second, and tells
