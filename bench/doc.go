@@ -22,7 +22,8 @@
 //     those of abandoned requests do not go back
 //   - idiom-timeout: idiom-ctx with a context.WithTimeout for each request, as
 //     most people do
-//   - idiom-timer: idiom-ctx with a timer from a sync.Pool for each request
+//   - idiom-timer: idiom-ctx-pooled with a timer for each request besides, from
+//     a sync.Pool as its reply channel
 //   - idiom-serial: what is asked for many replies, by idiom one by one
 //   - mutex: a lock around a direct call that recovers panics, the floor for
 //     serial state

@@ -18,11 +18,11 @@ type envelope struct {
 
 // idiom is a goroutine that owns the state, and a channel of envelopes.
 type idiom struct {
-	ch      chan envelope
-	done    sync.WaitGroup
-	sum     uint64    // the handler's, when done
-	replies sync.Pool // of chan result
-	timers  sync.Pool // of *time.Timer
+	ch       chan envelope
+	done     sync.WaitGroup
+	sum      uint64    // the handler's, when done
+	replies  sync.Pool // of chan result
+	patience sync.Pool // of *patience
 }
 
 const idiomCapacity = 1024 // as queue.DefaultCapacity
@@ -136,34 +136,40 @@ func (d *idiom) withTimeout(ctx context.Context, m message) (answer, error) {
 	return d.withCtx(ctx, m)
 }
 
-// withTimer has a pool of timers, which is faster. A timer that has fired does
-// not go back, and so there is nothing to drain.
+// patience is what a request with a timeout needs.
+type patience struct {
+	timer *time.Timer
+	reply chan result
+}
+
+// withTimer has a pool of timers and reply channels, which is faster. They go
+// back only when the reply came and the timer was stopped before it fired: then
+// nothing is in either, and nothing will be.
 func (d *idiom) withTimer(ctx context.Context, m message) (answer, error) {
-	t, ok := d.timers.Get().(*time.Timer)
+	p, ok := d.patience.Get().(*patience)
 	if ok {
-		t.Reset(idiomTimeout)
+		p.timer.Reset(idiomTimeout)
 	} else {
-		t = time.NewTimer(idiomTimeout)
+		p = &patience{time.NewTimer(idiomTimeout), make(chan result, 1)}
 	}
-	defer func() {
-		if t.Stop() {
-			d.timers.Put(t)
-		}
-	}()
-	reply := make(chan result, 1)
 	select {
-	case d.ch <- envelope{ctx, m, reply}:
-	case <-t.C:
+	case d.ch <- envelope{ctx, m, p.reply}:
+	case <-p.timer.C:
 		return answer{}, errTimeout
 	case <-ctx.Done():
+		p.timer.Stop()
 		return answer{}, ctx.Err()
 	}
 	select {
-	case r := <-reply:
+	case r := <-p.reply:
+		if p.timer.Stop() {
+			d.patience.Put(p)
+		}
 		return r.Value, r.Err
-	case <-t.C:
+	case <-p.timer.C:
 		return answer{}, errTimeout
 	case <-ctx.Done():
+		p.timer.Stop()
 		return answer{}, ctx.Err()
 	}
 }

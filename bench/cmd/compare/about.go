@@ -49,7 +49,7 @@ var contestants = [][2]string{
 	{"idiom", "a goroutine that owns the state, and a channel of envelopes, each with a fresh reply channel; no context"},
 	{"idiom-pooled", "the same with pooled reply channels; right only because callers never give up"},
 	{"idiom-ctx, idiom-ctx-pooled", "with a select on a context at both ends"},
-	{"idiom-timeout, idiom-timer", "with a timeout for each request besides: context.WithTimeout, and a pooled timer"},
+	{"idiom-timeout, idiom-timer", "with a timeout for each request besides: context.WithTimeout; and a timer and a reply channel that are pooled, and go back only if the reply came"},
 	{"mutex", "a lock around a direct call that recovers panics: the floor for serial state"},
 	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
 }
