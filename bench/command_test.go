@@ -33,7 +33,7 @@ func each(send func(context.Context, message) error) func(context.Context, []mes
 func BenchmarkCommand(b *testing.B) {
 	for _, batch := range []int{1, 16} {
 		for _, senders := range []int{1, 8, 64} {
-			run(b, fmt.Sprintf("senders=%d/batch=%d", senders, batch), []contestant{bare, withCtx, callerAuto}, setup{},
+			run(b, fmt.Sprintf("senders=%d/batch=%d", senders, batch), []contestant{bare, withCtx, floor, callerAuto}, setup{},
 				func(b *testing.B, ctx context.Context, s *side) {
 					var wrong atomic.Int64
 					together(b, senders, func(_, lo, hi int) {

@@ -26,7 +26,7 @@
 //     a sync.Pool as its reply channel
 //   - idiom-serial: what is asked for many replies, by idiom one by one
 //   - mutex: a lock around a direct call that recovers panics, the floor for
-//     serial state
+//     serial state; a batch is locked once, and there is nothing to pipeline
 //   - sparkpipe, sparkpipe-always, sparkpipe-never: the default, and
 //     server.CallerRunsAlways and CallerRunsNever
 //

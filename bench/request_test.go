@@ -34,7 +34,7 @@ func BenchmarkHandler(b *testing.B) {
 		for _, think := range []int{0, 2} {
 			for _, clients := range []int{2, 8, 64} {
 				run(b, fmt.Sprintf("work=%dus/think=%dus/clients=%d", work, think, clients),
-					[]contestant{bare, withCtx, callerAuto}, setup{work: microseconds(work)},
+					[]contestant{bare, withCtx, floor, callerAuto, never}, setup{work: microseconds(work)},
 					func(b *testing.B, ctx context.Context, s *side) {
 						how := client{think: microseconds(think), every: 8}
 						switch { // so that there are enough for p99

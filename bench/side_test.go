@@ -132,22 +132,76 @@ func overSparkpipe(mode server.CallerRuns) func(testing.TB, setup) *side {
 	}
 }
 
-// overMutex is the floor for serial state: a lock and a direct call.
+// locked is the floor for serial state: a lock and a direct call.
+type locked struct {
+	mu sync.Mutex
+	state
+}
+
+// request has one defer for all: two cost half as much again.
+func (l *locked) request(_ context.Context, m message) (a answer, err error) {
+	l.mu.Lock()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+		l.mu.Unlock()
+	}()
+	return l.ask(m), nil
+}
+
+// safely is request for who has the lock.
+func (l *locked) safely(m message) (a answer, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return l.ask(m), nil
+}
+
+func (l *locked) send(ctx context.Context, m message) error {
+	_, err := l.request(ctx, m)
+	return err
+}
+
+func (l *locked) requestAll(_ context.Context, ms []message, out []result) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, m := range ms {
+		out[i].Value, out[i].Err = l.safely(m)
+	}
+	return nil
+}
+
+func (l *locked) sendAll(_ context.Context, ms []message) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range ms {
+		if _, e := l.safely(m); e != nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// handed is a call that has ended when it is started, as those of locked have.
+type handed struct {
+	answer
+	err error
+}
+
+func (h handed) wait(context.Context) (answer, error) { return h.answer, h.err }
+
 func overMutex(_ testing.TB, s setup) *side {
-	var st struct {
-		mu sync.Mutex
-		state
+	l := &locked{state: state{work: s.work}}
+	start := func(ctx context.Context, m message) (handed, error) {
+		a, err := l.request(ctx, m)
+		return handed{a, err}, nil
 	}
-	st.work = s.work
-	request := func(_ context.Context, m message) (a answer, err error) {
-		st.mu.Lock()
-		defer func() {
-			if v := recover(); v != nil {
-				err = fmt.Errorf("panic: %v", v)
-			}
-			st.mu.Unlock()
-		}()
-		return st.ask(m), nil
+	return &side{
+		request: l.request, send: l.send, sendAll: l.sendAll, requestAll: l.requestAll,
+		pipeline: pipelined(start, handed.wait),
+		stop:     func() uint64 { return l.sum },
 	}
-	return &side{request: request, stop: func() uint64 { return st.sum }}
 }
