@@ -16,7 +16,7 @@ func (d *idiom) sendCtx(ctx context.Context, m message) error {
 	return d.put(ctx, envelope{ctx: ctx, msg: m})
 }
 
-// each is side.sendAll over a channel, which knows no batches.
+// each is side.sendAll without an idea: one by one.
 func each(send func(context.Context, message) error) func(context.Context, []message) error {
 	return func(ctx context.Context, ms []message) error {
 		for _, m := range ms {
@@ -32,8 +32,12 @@ func each(send func(context.Context, message) error) func(context.Context, []mes
 // all are handled.
 func BenchmarkCommand(b *testing.B) {
 	for _, batch := range []int{1, 16} {
+		cs := []contestant{bare, withCtx, floor, callerAuto}
+		if batch > 1 {
+			cs = []contestant{bare, withCtx, batchBare, batchCtx, floor, callerAuto}
+		}
 		for _, senders := range []int{1, 8, 64} {
-			run(b, fmt.Sprintf("senders=%d/batch=%d", senders, batch), []contestant{bare, withCtx, floor, callerAuto}, setup{},
+			run(b, fmt.Sprintf("senders=%d/batch=%d", senders, batch), cs, setup{},
 				func(b *testing.B, ctx context.Context, s *side) {
 					var wrong atomic.Int64
 					together(b, senders, func(_, lo, hi int) {

@@ -25,6 +25,12 @@
 //   - idiom-timer: idiom-ctx-pooled with a timer for each request besides, from
 //     a sync.Pool as its reply channel
 //   - idiom-serial: what is asked for many replies, by idiom one by one
+//   - idiom-batch: an envelope holds a slice of messages, and there is one signal
+//     when all are answered; requests lend the caller's slices to the owner,
+//     right only because each caller waits; commands are copied into slices from
+//     a sync.Pool
+//   - idiom-ctx-batch: idiom-batch with a select on a context at both ends, and
+//     copies of requests and answers, too
 //   - mutex: a lock around a direct call that recovers panics, the floor for
 //     serial state; a batch is locked once, and there is nothing to pipeline
 //   - sparkpipe, sparkpipe-always, sparkpipe-never: the default, and

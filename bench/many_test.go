@@ -79,7 +79,7 @@ func pipelined[C any](start func(context.Context, message) (C, error), wait func
 func BenchmarkRequestAll(b *testing.B) {
 	const batch = 100
 	for _, clients := range []int{1, 8} {
-		run(b, fmt.Sprintf("clients=%d", clients), []contestant{bare, serial, withCtx, floor, callerAuto, always, never}, setup{},
+		run(b, fmt.Sprintf("clients=%d", clients), []contestant{bare, serial, withCtx, batchBare, batchCtx, floor, callerAuto, always, never}, setup{},
 			func(b *testing.B, ctx context.Context, s *side) {
 				var wrong atomic.Int64
 				together(b, clients, func(_, lo, hi int) {

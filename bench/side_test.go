@@ -97,6 +97,8 @@ var (
 	serial = contestant{"idiom-serial", overIdiom(func(d *idiom, s *side) {
 		s.request, s.requestAll = d.plain, oneByOne(d.plain)
 	})}
+	batchBare   = contestant{"idiom-batch", overBatched(func(d *batched, s *side) { s.requestAll, s.sendAll = d.ask, d.send })}
+	batchCtx    = contestant{"idiom-ctx-batch", overBatched(func(d *batched, s *side) { s.requestAll, s.sendAll = d.askCtx, d.sendCtx })}
 	pooled      = contestant{"idiom-pooled", overIdiom(func(d *idiom, s *side) { s.request = d.pooled })}
 	ctxPooled   = contestant{"idiom-ctx-pooled", overIdiom(func(d *idiom, s *side) { s.request = d.withCtxPooled })}
 	withTimeout = contestant{"idiom-timeout", overIdiom(func(d *idiom, s *side) { s.request = d.withTimeout })}

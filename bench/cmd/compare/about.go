@@ -5,9 +5,9 @@ package main
 var about = []struct{ name, title, text string }{
 	{"Request", "Request round trip",
 		"The handler does next to nothing, and clients send one request after the other. ctx=none: a context that never ends; ctx=cancel: one that can be cancelled; ctx=timeout: a timeout for each request besides."},
-	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one; mutex locks once for all 100."},
+	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one; idiom-batch and idiom-ctx-batch send one envelope for all 100, mutex locks once for them."},
 	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait). mutex: it calls at once, and has none under way."},
-	{"Command", "Commands", "Until all are handled. batch=16: SendAll; idiom and idiom-ctx send them one by one, and mutex locks once for 16."},
+	{"Command", "Commands", "Until all are handled. batch=16: SendAll; idiom and idiom-ctx send them one by one, idiom-batch and idiom-ctx-batch a copy of the slice, and mutex locks once for it."},
 	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think). p99 stands only where 20 requests or more took longer."},
 	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when the client's timer fired, so that a late timer is not the server's fault; but from when the request was due if the client still waited for its last one. late-p99 in the results is how late requests began, for whichever reason; the processor time has that of the clients' timers in it."},
 	{"Fairness", "Fairness", "64 clients send what they can for a second."},
@@ -50,6 +50,7 @@ var contestants = [][2]string{
 	{"idiom-pooled", "the same with pooled reply channels; right only because callers never give up"},
 	{"idiom-ctx, idiom-ctx-pooled", "with a select on a context at both ends"},
 	{"idiom-timeout, idiom-timer", "with a timeout for each request besides: context.WithTimeout; and a timer and a reply channel that are pooled, and go back only if the reply came"},
+	{"idiom-batch, idiom-ctx-batch", "one envelope for a slice of messages; the first lends its requests to the owner while it waits, the second copies them, and both copy commands; copies are pooled"},
 	{"mutex", "a lock around a direct call that recovers panics: the floor for serial state"},
 	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
 }
