@@ -99,7 +99,7 @@ var (
 	})}
 	batchBare   = contestant{"idiom-batch", overBatched(func(d *batched, s *side) { s.requestAll, s.sendAll = d.ask, d.send })}
 	batchCtx    = contestant{"idiom-ctx-batch", overBatched(func(d *batched, s *side) { s.requestAll, s.sendAll = d.askCtx, d.sendCtx })}
-	pooled      = contestant{"idiom-pooled", overIdiom(func(d *idiom, s *side) { s.request = d.pooled })}
+	pooled      = contestant{"idiom-pooled", overIdiom(func(d *idiom, s *side) { s.request, s.pipeline = d.pooled, d.keeping })}
 	ctxPooled   = contestant{"idiom-ctx-pooled", overIdiom(func(d *idiom, s *side) { s.request = d.withCtxPooled })}
 	withTimeout = contestant{"idiom-timeout", overIdiom(func(d *idiom, s *side) { s.request = d.withTimeout })}
 	withTimer   = contestant{"idiom-timer", overIdiom(func(d *idiom, s *side) { s.request = d.withTimer })}

@@ -6,7 +6,7 @@ var about = []struct{ name, title, text string }{
 	{"Request", "Request round trip",
 		"The handler does next to nothing, and clients send one request after the other. ctx=none: a context that never ends; ctx=cancel: one that can be cancelled; ctx=timeout: a timeout for each request besides."},
 	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one; idiom-batch and idiom-ctx-batch send one envelope for all 100, mutex locks once for them."},
-	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait). mutex: it calls at once, and has none under way."},
+	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait). idiom-pooled: the client keeps its 16 reply channels and uses them again; mutex: it calls at once, and has none under way."},
 	{"Command", "Commands", "Until all are handled. batch=16: SendAll; idiom and idiom-ctx send them one by one, idiom-batch and idiom-ctx-batch a copy of the slice, and mutex locks once for it."},
 	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think). p99 stands only where 20 requests or more took longer."},
 	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when the client's timer fired, so that a late timer is not the server's fault; but from when the request was due if the client still waited for its last one. late-p99 in the results is how late requests began, for whichever reason; the processor time has that of the clients' timers in it."},
