@@ -36,8 +36,9 @@
 //   - sparkpipe, sparkpipe-always, sparkpipe-never: the default, and
 //     server.CallerRunsAlways and CallerRunsNever
 //
-// Those of queues are chan, ring (queue.Ring) and ring-batch (PushBatch of 16,
-// PopBatch of 64); those of pools are named where they are.
+// Those of queues are chan, chan-batch (a channel of slices of 16, which go back
+// over another), ring (queue.Ring) and ring-batch (PushBatch of 16, PopBatch of
+// 64); those of pools are named where they are.
 //
 // The handler does the same work for all, and each benchmark ends when every
 // message is known to have been handled: the values of the messages count up

@@ -68,6 +68,7 @@ func queueContestants[T payload]() []queueContestant {
 	}
 	return []queueContestant{
 		{"chan", func(_ testing.TB, capacity int) line { return make(chanLine[T], capacity) }},
+		{"chan-batch", func(_ testing.TB, capacity int) line { return newSliceLine[T](capacity) }},
 		{"ring", func(tb testing.TB, capacity int) line { return ring(tb, capacity) }},
 		{"ring-batch", func(tb testing.TB, capacity int) line { return batchLine[T]{ring(tb, capacity)} }},
 	}
@@ -93,6 +94,54 @@ func (l chanLine[T]) take(max int) (n, sum int) {
 }
 
 func (l chanLine[T]) close() { close(l) }
+
+// sliceLine is a channel of slices that go back over a second channel, which has
+// room for those in the hands of producers and consumers, too.
+type sliceLine[T payload] struct{ full, free chan []T }
+
+func newSliceLine[T payload](capacity int) sliceLine[T] {
+	l := sliceLine[T]{make(chan []T, capacity/putBatch), make(chan []T, capacity/putBatch+128)}
+	for i := 0; i < cap(l.full); i++ {
+		l.free <- make([]T, 0, putBatch)
+	}
+	return l
+}
+
+func (l sliceLine[T]) put(lo, hi int) {
+	for lo < hi {
+		var buf []T
+		select {
+		case buf = <-l.free:
+		default:
+			buf = make([]T, 0, putBatch)
+		}
+		for end := min(hi, lo+putBatch); lo < end; lo++ {
+			buf = append(buf, with[T](lo))
+		}
+		l.full <- buf
+	}
+}
+
+// take does not divide slices: max must be where one ends.
+func (l sliceLine[T]) take(max int) (n, sum int) {
+	for n < max {
+		buf, ok := <-l.full
+		if !ok {
+			break
+		}
+		n += len(buf)
+		for i := range buf {
+			sum += value(&buf[i])
+		}
+		select {
+		case l.free <- buf[:0]:
+		default:
+		}
+	}
+	return n, sum
+}
+
+func (l sliceLine[T]) close() { close(l.full) }
 
 // ringLine pushes and pops one payload at a time.
 type ringLine[T payload] struct {

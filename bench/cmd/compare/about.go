@@ -12,7 +12,7 @@ var about = []struct{ name, title, text string }{
 	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when the client's timer fired, so that a late timer is not the server's fault; but from when the request was due if the client still waited for its last one. late-p99 in the results is how late requests began, for whichever reason; the processor time has that of the clients' timers in it."},
 	{"Fairness", "Fairness", "64 clients send what they can for a second."},
 	{"Hogs", "Beside two goroutines that burn CPU", "The round trip for half a second, on a machine that has other things to do."},
-	{"Queue", "Queues", "Blocking on both sides; ring-batch is PushBatch of 16 and PopBatch of 64."},
+	{"Queue", "Queues", "Blocking on both sides; ring-batch is PushBatch of 16 and PopBatch of 64; chan-batch is a channel of slices of 16, which go back over another, with room for as many values in all."},
 	{"Burst", "Bursts to a sleeping consumer", "100 payloads, from the first put until the last is taken."},
 	{"Task", "Tasks on two workers", "Until all have run. chan: goroutines that range over a channel; ants: a Submit for each task; pool: Pool.Submit."},
 	{"Offload", "Offloaded requests", "A round trip to a handler on one of two workers. In the idiom, the owner passes envelopes on to a channel of workers."},
