@@ -31,6 +31,7 @@
 //     a sync.Pool
 //   - idiom-ctx-batch: idiom-batch with a select on a context at both ends, and
 //     copies of requests and answers, too
+//   - idiom-direct: idiom-ctx without an owner: clients send to the workers
 //   - mutex: a lock around a direct call that recovers panics, the floor for
 //     serial state; a batch is locked once, and there is nothing to pipeline
 //   - sparkpipe, sparkpipe-always, sparkpipe-never: the default, and

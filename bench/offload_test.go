@@ -100,12 +100,14 @@ func BenchmarkTask(b *testing.B) {
 }
 
 // BenchmarkOffload is a request that a worker handles: over the idiom, the
-// owner passes the envelope on to a channel of workers.
+// owner passes the envelope on to a channel of workers; over idiom-direct, the
+// client knows which requests are for the workers, and sends it to them itself.
 func BenchmarkOffload(b *testing.B) {
 	for _, job := range jobs {
 		for _, clients := range []int{1, 64} {
 			run(b, fmt.Sprintf("work=%s/clients=%d", job.name, clients), []contestant{
 				{"idiom-ctx", func(tb testing.TB, s setup) *side { return idiomWorkers(job.do) }},
+				{"idiom-direct", func(tb testing.TB, s setup) *side { return idiomDirect(job.do) }},
 				{"sparkpipe", func(tb testing.TB, s setup) *side { return offloading(tb, job.do) }},
 			}, setup{}, func(b *testing.B, ctx context.Context, s *side) { askAll(b, ctx, s, clients, client{}) })
 		}
@@ -135,6 +137,17 @@ func idiomWorkers(do func(uint64) uint64) *side {
 		}
 		close(work)
 	}()
+	return d.byWorkers(&p, work)
+}
+
+func idiomDirect(do func(uint64) uint64) *side {
+	d := &idiom{ch: make(chan envelope, pool.DefaultQueueSize)}
+	d.done.Add(workers)
+	return d.byWorkers(&parallel{do: do}, d.ch)
+}
+
+// byWorkers makes a side of workers that take from work.
+func (d *idiom) byWorkers(p *parallel, work chan envelope) *side {
 	for i := 0; i < workers; i++ {
 		go func() {
 			defer d.done.Done()

@@ -15,7 +15,7 @@ var about = []struct{ name, title, text string }{
 	{"Queue", "Queues", "Blocking on both sides; ring-batch is PushBatch of 16 and PopBatch of 64; chan-batch is a channel of slices of 16, which go back over another, with room for as many values in all."},
 	{"Burst", "Bursts to a sleeping consumer", "100 payloads, from the first put until the last is taken."},
 	{"Task", "Tasks on two workers", "Until all have run. chan: goroutines that range over a channel; ants: a Submit for each task; pool: Pool.Submit."},
-	{"Offload", "Offloaded requests", "A round trip to a handler on one of two workers. In the idiom, the owner passes envelopes on to a channel of workers."},
+	{"Offload", "Offloaded requests", "A round trip to a handler on one of two workers. In idiom-ctx, the owner passes envelopes on to a channel of workers; in idiom-direct, clients send to that channel themselves, and so the owner is not asked."},
 	{"Idle", "Nothing to do", "A server without requests, and eight consumers of an empty queue."},
 }
 
