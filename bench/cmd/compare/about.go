@@ -9,7 +9,7 @@ var about = []struct{ name, title, text string }{
 	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait). idiom-pooled: the client keeps its 16 reply channels and uses them again; mutex: it calls at once, and has none under way."},
 	{"Command", "Commands", "Until all are handled. batch=16: SendAll; idiom and idiom-ctx send them one by one, idiom-batch and idiom-ctx-batch a copy of the slice, and mutex locks once for it."},
 	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think). p99 stands only where 20 requests or more took longer."},
-	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when the client's timer fired, so that a late timer is not the server's fault; but from when the request was due if the client still waited for its last one. late-p99 in the results is how late requests began, for whichever reason; the processor time has that of the clients' timers in it."},
+	{"Paced", "Paced load", "An open loop, 40,000 requests a second from 64 clients, whether the server keeps up or not, for a second. Latency counts from when the client's timer fired, so that a late timer is not the server's fault; but from when the request was due if the client still waited for its last one. late-p99 is how late requests began, for whichever reason; the processor time has that of the clients' timers in it."},
 	{"Fairness", "Fairness", "64 clients send what they can for a second."},
 	{"Hogs", "Beside two goroutines that burn CPU", "The round trip for half a second, on a machine that has other things to do."},
 	{"Queue", "Queues", "Blocking on both sides; ring-batch is PushBatch of 16 and PopBatch of 64; chan-batch is a channel of slices of 16, which go back over another, with room for as many values in all."},
@@ -40,9 +40,9 @@ func rank(name string) int {
 }
 
 // reading says how to read the tables.
-const reading = "Medians of the rounds; ± is how far the farthest round was from the median. Below it stands how many times " +
-	"better that is than the contestant that is named, the median of the ratios within a round, and the least and the most. Below 1 " +
-	"is worse: what is ours and worse is marked as lost, in whatever row it is. Compare within a row, and take a difference below 1.5x for noise."
+const reading = "Each cell has the median of the rounds, ± how far the farthest round was from it. The second line is the ratio to the " +
+	"contestant that is named above the table: the median of the ratios within a round, with the least and the most. Above 1 is better; " +
+	"what is ours and below 1 is marked as lost. Compare within a row only, and take a difference below 1.5x for noise."
 
 // contestants says who is who.
 var contestants = [][2]string{
@@ -51,6 +51,6 @@ var contestants = [][2]string{
 	{"idiom-ctx, idiom-ctx-pooled", "with a select on a context at both ends"},
 	{"idiom-timeout, idiom-timer", "with a timeout for each request besides: context.WithTimeout; and a timer and a reply channel that are pooled, and go back only if the reply came"},
 	{"idiom-batch, idiom-ctx-batch", "one envelope for a slice of messages; the first lends its requests to the owner while it waits, the second copies them, and both copy commands; copies are pooled"},
-	{"mutex", "a lock around a direct call that recovers panics: the floor for serial state"},
+	{"mutex", "a lock around a direct call that recovers panics"},
 	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
 }

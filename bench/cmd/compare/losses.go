@@ -7,9 +7,9 @@ import (
 )
 
 // losing says what is listed as lost.
-const losing = "Here each of ours is compared with every contestant of its row that is not, and listed once, with the one that it " +
-	"loses most to: in every round, if there is one, or else in the median of the rounds. The mutex is the floor, and compared in the tables only. Batches and single operations do different things: " +
-	"what is named -batch is compared with what is named so, or else with the contestant that its table names."
+const losing = "Here each of ours is compared with every contestant of its row that is not ours, and listed once, with the one that it " +
+	"loses most to: in every round, if there is one, or else in the median of the rounds. The mutex is compared in the tables only: it wins at one and two clients. Where ours come one by one and in batches (ring and ring-batch), " +
+	"batches are compared with what is named -batch, or else with the contestant that the table names."
 
 // loss is a row that one of ours loses to another contestant.
 type loss struct {
@@ -80,10 +80,11 @@ func (ls losses) kinds() [2]lossTable {
 }
 
 // rivals returns whom to compare impl with: those that do the same thing, or else
-// the base.
+// the base. Where ours come both in batches and one by one, so do the others.
 func (t *table) rivals(impl string) (rs []string) {
+	both := slices.ContainsFunc(t.impls, func(i string) bool { return ours(i) && batches(i) })
 	for _, i := range t.impls {
-		if !ours(i) && !floor(i) && batches(i) == batches(impl) {
+		if !ours(i) && !floor(i) && (!both || batches(i) == batches(impl)) {
 			rs = append(rs, i)
 		}
 	}

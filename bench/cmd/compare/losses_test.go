@@ -51,6 +51,8 @@ func TestLossesOfBatches(t *testing.T) {
 		listedOf(t, "chan 100 ring 50 ring-batch 20 spsc 60 mutex-batch 1 disruptor-batch 10"), "batches with batches only")
 	assert.Equal(t, []string{"Queue shape=1P1C: ring than spsc, 0.100x", "Queue shape=1P1C: ring-batch than chan, 0.500x"},
 		listedOf(t, "chan 10 ring 10 ring-batch 20 spsc 1 mutex-batch 1"), "with the base, for want of batches")
+	assert.Equal(t, []string{"Queue shape=1P1C: sparkpipe than idiom-batch, 0.500x"},
+		listedOf(t, "idiom 100 idiom-batch 10 sparkpipe 20 mutex-batch 1"), "what has no -batch of its own is one itself")
 }
 
 // What is lost in every round comes first, and so does whom it is lost to.

@@ -66,6 +66,7 @@ var units = []unit{
 	{"p99-sec", "p99, one in 100 took longer", -1, seconds},
 	{"p99.9-sec", "p99.9, one in 1000 took longer", -1, seconds},
 	{"cpu-sec/op", "processor time an op", -1, seconds},
+	{"late-p99-sec", "how late requests began, p99", 0, seconds},
 	{"jain", "Jain's index, 1 is even", 1, plain},
 	{"fewest/mean", "fewest turns, as a share of the mean", 1, plain},
 	{"cpu-%", "per cent of a processor", 0, plain},
