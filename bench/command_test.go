@@ -34,7 +34,7 @@ func BenchmarkCommand(b *testing.B) {
 	for _, batch := range []int{1, 16} {
 		cs := []contestant{bare, withCtx, floor, callerAuto}
 		if batch > 1 {
-			cs = []contestant{bare, withCtx, batchBare, batchCtx, floor, callerAuto}
+			cs = []contestant{bare, withCtx, batchBare, batchCtx, floor, callerAuto, sliced}
 		}
 		for _, senders := range []int{1, 8, 64} {
 			run(b, fmt.Sprintf("senders=%d/batch=%d", senders, batch), cs, setup{},

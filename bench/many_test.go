@@ -94,7 +94,7 @@ func (d *idiom) keeping(ctx context.Context, lo, hi int) int {
 func BenchmarkRequestAll(b *testing.B) {
 	const batch = 100
 	for _, clients := range []int{1, 8} {
-		run(b, fmt.Sprintf("clients=%d", clients), []contestant{bare, serial, withCtx, batchBare, batchCtx, floor, callerAuto, always, never}, setup{},
+		run(b, fmt.Sprintf("clients=%d", clients), []contestant{bare, serial, withCtx, batchBare, batchCtx, floor, callerAuto, always, never, sliced}, setup{},
 			func(b *testing.B, ctx context.Context, s *side) {
 				var wrong atomic.Int64
 				together(b, clients, func(_, lo, hi int) {

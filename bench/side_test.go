@@ -107,6 +107,7 @@ var (
 	callerAuto  = contestant{"sparkpipe", overSparkpipe(server.CallerRunsAuto)}
 	always      = contestant{"sparkpipe-always", overSparkpipe(server.CallerRunsAlways)}
 	never       = contestant{"sparkpipe-never", overSparkpipe(server.CallerRunsNever)}
+	sliced      = contestant{"sparkpipe-slices", overSlices}
 )
 
 func overSparkpipe(mode server.CallerRuns) func(testing.TB, setup) *side {

@@ -53,4 +53,5 @@ var contestants = [][2]string{
 	{"idiom-batch, idiom-ctx-batch", "one envelope for a slice of messages; the first lends its requests to the owner while it waits, the second copies them, and both copy commands; copies are pooled"},
 	{"mutex", "a lock around a direct call that recovers panics"},
 	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
+	{"sparkpipe-slices", "the defaults, and each slice is one message, as in idiom-ctx-batch: its requests and commands have one outcome for all"},
 }
