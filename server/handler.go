@@ -55,7 +55,8 @@ type Stopper interface {
 
 // Funcs is a Handler as a value. A nil Request or Command answers
 // ErrNoHandler; a nil Offload offloads nothing, and what it may choose is said at
-// Offloader; with a nil Key no message has one, see Keyer.
+// Offloader; with a nil Key no message has one, see Keyer. These two are fields and no
+// methods: a handler that embeds Funcs has to have methods Offload and Key of its own.
 type Funcs[Req, Resp any] struct {
 	Request func(context.Context, Req) (Resp, error)
 	Command func(context.Context, Req) error
@@ -103,7 +104,8 @@ type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error
 
 // Use returns a handler that sends requests through mw, the first outermost,
 // before they reach h. Commands go to h directly. If h is an Offloader, a
-// Keyer, a Starter or a Stopper, a Server still treats it as one. A nil handler or
+// Keyer, a Starter or a Stopper, so is the result, and a Server treats it as one; if it
+// is not, what the result has of their methods does nothing. A nil handler or
 // middleware panics.
 func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
 	if arg.IsNil(h) {
@@ -128,6 +130,36 @@ func (w *wrapped[Req, Resp]) unwrap() Handler[Req, Resp] { return w.Handler }
 
 func (w *wrapped[Req, Resp]) HandleRequest(ctx context.Context, req Req) (Resp, error) {
 	return w.request(ctx, req)
+}
+
+// The optional methods are the wrapped handler's. A Server asks that itself (base);
+// these are for whoever else does.
+
+func (w *wrapped[Req, Resp]) Offload(req Req) bool {
+	f := offloads(w.Handler)
+	return f != nil && f(req)
+}
+
+func (w *wrapped[Req, Resp]) Key(req Req) (key uint64, ok bool) {
+	f := keyer(w.Handler)
+	if f == nil {
+		return 0, false
+	}
+	return f(req)
+}
+
+func (w *wrapped[Req, Resp]) Start(token context.Context) error {
+	if h, ok := base(w.Handler).(Starter); ok {
+		return h.Start(token)
+	}
+	return nil
+}
+
+func (w *wrapped[Req, Resp]) Stop(ctx context.Context) error {
+	if h, ok := base(w.Handler).(Stopper); ok {
+		return h.Stop(ctx)
+	}
+	return nil
 }
 
 // base returns h without its wrappers.
