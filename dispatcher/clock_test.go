@@ -63,7 +63,7 @@ func TestRequestAllIsRefusedInTime(t *testing.T) {
 		d := newDispatcher(t, to, dispatcher.Options{Timeout: 750 * time.Millisecond, RateLimit: 2, Burst: 1})
 		start := time.Now()
 		out := make([]dispatcher.Result[int], 3)
-		require.Equal(t, dispatcher.ErrRateLimited, d.RequestAll(bg, make([]int, 3), out))
+		require.ErrorIs(t, d.RequestAll(bg, make([]int, 3), out), dispatcher.ErrRateLimited)
 		require.NoError(t, out[1].Err)
 		require.Equal(t, 500*time.Millisecond, time.Since(start), "the third would pass after a second")
 	})

@@ -39,7 +39,7 @@ func (d *Dispatcher[Req, Resp]) Send(ctx context.Context, cmd Req) error {
 // TrySend is Send that never waits, whatever Options.Overflow says: where Send
 // would wait it refuses. The handler's context is context.Background.
 func (d *Dispatcher[Req, Resp]) TrySend(cmd Req) error {
-	if d.limiter != nil && !d.limiter.Allow() {
+	if d.limiter != nil && !d.limiter.Allow() && !d.isClosed() {
 		return d.refused(ErrRateLimited)
 	}
 	if err := d.to.TryPush(Envelope[Req, Resp]{ctx: context.Background(), msg: cmd, at: d.stamp()}); err != nil {

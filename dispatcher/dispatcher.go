@@ -33,6 +33,11 @@ type InlineAll[Req, Resp any] interface {
 	TryInlineAll(ctx context.Context, reqs []Req, out []Result[Resp]) (ran int)
 }
 
+// Closing is an optional interface of a queue.Pusher: a channel that is closed once it
+// refuses all pushes. New asks once; from then on no message waits for the rate limit,
+// or is refused because of it: the push refuses it. *server.Server has it.
+type Closing interface{ Closing() <-chan struct{} }
+
 // Stamped is an optional interface of a queue.Pusher: whether each message that is
 // queued there is to be stamped for Envelope.Enqueued, as with Options.Timing.
 // New asks once. *server.Server has it, and wants it if its options need the age
@@ -57,6 +62,7 @@ type Dispatcher[Req, Resp any] struct {
 	inline Inline[Req, Resp]                      // to, if it has it
 	bulk   InlineAll[Req, Resp]                   // to, if it has it and the requests of RequestAll have no limits
 
+	closing <-chan struct{} // of to, if it has it
 	opts    Options
 	limiter interface{ Allow() bool } // nil: no rate limit
 	rate    *limit.Limiter            // the limiter, unless it is Options.Limiter
@@ -100,6 +106,9 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	}
 	d.timed, _ = to.(queue.TimedPusher[Envelope[Req, Resp]])
 	d.inline, _ = to.(Inline[Req, Resp])
+	if c, ok := to.(Closing); ok {
+		d.closing = c.Closing()
+	}
 	if st, ok := to.(Stamped); ok && st.WantsEnqueued() {
 		d.opts.Timing = true
 	}

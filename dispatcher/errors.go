@@ -17,7 +17,8 @@ var (
 	ErrOverloaded = errors.New("dispatcher: overloaded")
 
 	// ErrRateLimited: the rate limit was reached, or would not have let the
-	// message pass before its time was up.
+	// message pass before its time was up; then it is also
+	// context.DeadlineExceeded, and ErrTimeout if that time was Options.Timeout.
 	ErrRateLimited = errs.New("dispatcher: rate limit reached", ErrOverloaded)
 
 	// ErrInFlight: MaxInFlight requests await their replies.
@@ -43,6 +44,12 @@ var (
 
 	// ErrResponseType: As found a response of another type.
 	ErrResponseType = errors.New("dispatcher: unexpected response type")
+)
+
+// What ErrRateLimited is when the wait would end too late: see there.
+var (
+	errTooLate        = errs.New("dispatcher: rate limit reached until after the deadline", ErrRateLimited, context.DeadlineExceeded)
+	errTooLateTimeout = errs.New("dispatcher: rate limit reached until after the Timeout", ErrRateLimited, ErrTimeout)
 )
 
 // As returns a response as a T. It is made to be wrapped around a call:

@@ -89,7 +89,7 @@ func ExampleErrRateLimited() {
 	// <nil> <nil>
 	// dispatcher: rate limit reached
 	// true true
-	// dispatcher: rate limit reached
+	// dispatcher: rate limit reached until after the deadline
 }
 
 // As many requests as MaxInFlight await their replies: the next one is refused.

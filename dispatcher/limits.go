@@ -22,12 +22,23 @@ func (d *Dispatcher[Req, Resp]) admit(ctx context.Context, p *pending[Resp]) err
 // request's; nil for a command.
 func (d *Dispatcher[Req, Resp]) passRate(ctx context.Context, p *pending[Resp]) error {
 	switch {
-	case d.limiter == nil || d.limiter.Allow():
+	case d.limiter == nil || d.limiter.Allow() || d.isClosed():
 		return nil
 	case d.opts.Overflow == Reject:
 		return ErrRateLimited
 	}
 	return d.waitRate(ctx, p)
+}
+
+// isClosed reports whether a push will be refused whatever the limits say: then that
+// is the answer.
+func (d *Dispatcher[Req, Resp]) isClosed() bool {
+	select {
+	case <-d.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // acquire takes a place in flight. The channel's own queue makes it first come,
@@ -104,16 +115,22 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 			longest = time.Until(p.deadline)
 		}
 	}
-	switch d.rate.Wait(ctx, longest, expired) {
+	switch d.rate.WaitUnless(d.closing, ctx, longest, expired) {
 	case limit.Hopeless:
-		return ErrRateLimited
+		if at, ok := ctx.Deadline(); ok && time.Until(at) <= longest {
+			return errTooLate
+		}
+		if expired != nil {
+			return errTooLateTimeout
+		}
+		return ErrRateLimited // by decades
 	case limit.Ended:
 		return ctx.Err()
 	case limit.Expired:
 		p.ticked = true
 		return ErrTimeout
 	}
-	return nil
+	return nil // or it is Gone, and the push says so
 }
 
 // waitLimiter waits for a Limiter of the user's own, which knows contexts only.
@@ -125,10 +142,22 @@ func (d *Dispatcher[Req, Resp]) waitLimiter(ctx context.Context, p *pending[Resp
 		limited, cancel = context.WithDeadline(ctx, p.deadline)
 		defer cancel()
 	}
+	if d.closing != nil {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithCancel(limited)
+		defer cancel()
+		go func(done <-chan struct{}) {
+			select {
+			case <-d.closing:
+				cancel()
+			case <-done:
+			}
+		}(limited.Done())
+	}
 	err := d.opts.Limiter.Wait(limited)
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || d.isClosed():
+		return nil // the push says that it is closed
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limited.Err() != nil:

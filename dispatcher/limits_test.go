@@ -82,9 +82,9 @@ func TestHopelessAllocations(t *testing.T) {
 	var err error
 	require.NoError(t, d.Send(bg, 1))
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, err = d.Request(bg, 1) }))
-	require.Equal(t, dispatcher.ErrRateLimited, err)
+	require.ErrorIs(t, err, dispatcher.ErrRateLimited)
 	require.Zero(t, testing.AllocsPerRun(100, func() { err = d.Send(ctx, 1) }))
-	require.Equal(t, dispatcher.ErrRateLimited, err)
+	require.ErrorIs(t, err, dispatcher.ErrRateLimited)
 }
 
 // TrySend never waits, whatever Overflow says.
@@ -120,7 +120,12 @@ func TestHopelessWait(t *testing.T) {
 				_, err = d.Request(ctx, 1)
 				require.ErrorIs(t, err, dispatcher.ErrRateLimited)
 				require.ErrorIs(t, err, dispatcher.ErrOverloaded)
+				if name != "x/time" { // whose reason is not known
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+				}
+				require.Equal(t, name == "timeout", errors.Is(err, dispatcher.ErrTimeout))
 			}
+			require.EqualValues(t, 3, d.Stats().RateLimited)
 		})
 	}
 	// One that may succeed waits until its ctx ends.

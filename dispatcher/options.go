@@ -15,7 +15,7 @@ type Overflow uint8
 const (
 	// Block waits until there is room, or ctx or Timeout ends; the default. A wait
 	// for the rate that would be longer than that is refused at once, with
-	// ErrRateLimited.
+	// ErrRateLimited, which is then context.DeadlineExceeded or ErrTimeout too.
 	Block  Overflow = iota
 	Reject          // refuse at once, with an error that is ErrOverloaded
 )
@@ -35,7 +35,8 @@ type Options struct {
 	// Burst and what the rate brings in that time. Senders that wait are let through in
 	// the order in which they came. 0 means no limit (in golang.org/x/time/rate,
 	// 0 admits nothing); negative, infinite or NaN is an error. SetRate changes
-	// it.
+	// it. Nobody waits for it when the server is closed: the answer is then
+	// server.ErrServerClosed.
 	RateLimit float64
 
 	// Burst is how many messages may be sent at once when none were for a

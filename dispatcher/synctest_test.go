@@ -188,8 +188,8 @@ func TestSetRateWhileWaiting(t *testing.T) {
 				time.Sleep(2 * time.Second) // 0.8 of a token is missing
 				require.NoError(t, d.SetRate(tt.rate, 0))
 				require.NoError(t, timed.SetRate(tt.rate, 0))
-				require.Equal(t, tt.err, <-errs)
-				require.Equal(t, tt.err, <-errs)
+				require.ErrorIs(t, <-errs, tt.err)
+				require.ErrorIs(t, <-errs, tt.err)
 				for _, took := range took {
 					require.InDelta(t, tt.after, took, 10)
 				}

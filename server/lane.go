@@ -28,6 +28,7 @@ var _ interface {
 	queue.TimedPusher[dispatcher.Envelope[int, int]]
 	dispatcher.Inline[int, int]
 	dispatcher.InlineAll[int, int]
+	dispatcher.Closing
 	dispatcher.Stamped
 } = (*lane[int, int])(nil)
 
@@ -141,6 +142,9 @@ func (p *lane[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, er
 func (p *lane[Req, Resp]) TryInlineAll(ctx context.Context, reqs []Req, out []dispatcher.Result[Resp]) int {
 	return p.server.TryInlineAll(ctx, reqs, out)
 }
+
+// Closing is that of Server.
+func (p *lane[Req, Resp]) Closing() <-chan struct{} { return p.server.Closing() }
 
 // WantsEnqueued is that of Server.
 func (p *lane[Req, Resp]) WantsEnqueued() bool { return p.server.WantsEnqueued() }

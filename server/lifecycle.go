@@ -148,6 +148,10 @@ func (s *Server[Req, Resp]) Close() error {
 // it runs any more.
 func (s *Server[Req, Resp]) Done() <-chan struct{} { return s.done }
 
+// Closing returns a channel that is closed when the server refuses all messages, since
+// Shutdown or Close was called or Run's ctx has ended. It is for dispatcher.New.
+func (s *Server[Req, Resp]) Closing() <-chan struct{} { return s.closing }
+
 // Context returns the cancellation token: it ends when Close is called or Run's
 // ctx ends, or when Shutdown has seen the last message handled. Its cause is
 // ErrServerClosed, or ErrTooManyRestarts. A Starter is given it in Start.
@@ -165,11 +169,15 @@ func (s *Server[Req, Resp]) abort(cause error) {
 }
 
 // refuse closes the queue. Afterwards no message comes in, and those that have
-// will all be popped by whoever drains.
+// will all be popped by whoever drains. s.mu is held.
 func (s *Server[Req, Resp]) refuse() {
 	if s.engine != nil {
 		s.engine.close()
 	} else {
 		s.loops.Close()
+	}
+	if !s.refuses {
+		s.refuses = true
+		close(s.closing)
 	}
 }

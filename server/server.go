@@ -70,7 +70,10 @@ type Server[Req, Resp any] struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 
+	closing chan struct{} // closed when refuses is set
+
 	mu       sync.Mutex
+	refuses  bool            // the queue is closed
 	ran      bool            // Run was called
 	launched bool            // the server's goroutine was started
 	stopCtx  context.Context // of the latest Shutdown; nil: none
@@ -89,6 +92,7 @@ var _ interface {
 	queue.TimedPusher[dispatcher.Envelope[int, int]]
 	dispatcher.Inline[int, int]
 	dispatcher.InlineAll[int, int]
+	dispatcher.Closing
 	dispatcher.Lanes[int, int]
 	dispatcher.Stamped
 } = (*Server[int, int])(nil)
@@ -105,7 +109,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 		return nil, err
 	}
 	h = apart(h)
-	s := &Server[Req, Resp]{handler: h, remote: h, toPool: offloads(h), done: make(chan struct{})}
+	s := &Server[Req, Resp]{handler: h, remote: h, toPool: offloads(h), done: make(chan struct{}), closing: make(chan struct{})}
 	s.offload = s.toPool
 	if s.supervised, _ = base(h).(*supervised[Req, Resp]); s.supervised != nil {
 		s.offload = s.supervised.unavailable

@@ -205,7 +205,7 @@ func followExtremes(t *testing.T, ops []byte) {
 			rate, burst := limits()
 			s.setRate(rate, burst)
 		}
-		require.Len(t, s.l.line.places, len(s.line))
+		require.Len(t, s.l.line.taken(), len(s.line))
 		require.GreaterOrEqual(t, s.l.current.Load().word.Load(), int64(0))
 	}
 }

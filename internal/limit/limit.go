@@ -25,6 +25,7 @@
 package limit
 
 import (
+	"sync"
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
@@ -43,6 +44,8 @@ type Limiter struct {
 
 	mu   park.Mutex // of those who replace the bucket, and of those who wait
 	line line
+
+	waiters sync.Pool // of *waiter
 }
 
 // New returns a limiter with a full bucket. rate, in tokens a second, must be a
@@ -120,10 +123,11 @@ func (l *Limiter) replace(b *bucket, rate float64, burst int) {
 	if n := b.word.Swap(frozen); !b.free && !next.free {
 		// No more than a burst is kept, by the old one and by the new.
 		next.word.Store(max(b.scaled(max(n, v), v, next), 0))
-		for i, place := range l.line.places {
-			l.line.places[i] = -1 // due, and the bucket is full all the same: nothing to give back
+		places := l.line.taken()
+		for i, place := range places {
+			places[i] = -1 // due, and the bucket is full all the same: nothing to give back
 			if n > v {
-				l.line.places[i] = b.scaled(place, v, next)
+				places[i] = b.scaled(place, v, next)
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func (m *modelled) brought(least, most int) func() error {
 		for m.Limiter.Allow() && m.passed <= most {
 			m.passed++
 		}
-		if m.line.first != nil || len(m.line.places) != 0 {
+		if m.line.first != nil || len(m.line.taken()) != 0 {
 			return fmt.Errorf("somebody is still in the line")
 		}
 		if m.passed < least || m.passed > most {

@@ -153,7 +153,7 @@ func TestNothingIsGainedByAChange(t *testing.T) {
 		}
 		testx.AtOnce(t, append(testx.Times(4, wait), change(l))...)
 		require.Nil(t, l.line.last)
-		require.Empty(t, l.line.places)
+		require.Empty(t, l.line.taken())
 		l.SetRate(1e9, tokens)
 		c.advance(tokens)
 		require.Equal(t, tokens, drain(t, l, 4))
@@ -216,4 +216,32 @@ func TestTickIsNotLost(t *testing.T) {
 	testx.Eventually(t, func() bool { return len(expired) == 0 }, "the tick is received")
 	out <- true
 	require.Equal(t, Expired, testx.Recv(t, outcome))
+}
+
+// Waiting allocates nothing, once there are waiters.
+func TestWaitAllocates(t *testing.T) {
+	if testx.Race {
+		t.Skip("sync.Pool drops objects at random under the race detector")
+	}
+	l := New(1e5, 1, nil)
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		if l.Wait(bg, time.Hour, nil) != Passed {
+			panic("it did not pass")
+		}
+	}))
+}
+
+// Who waits for what is gone leaves as if it had not come.
+func TestGone(t *testing.T) {
+	l := New(1e-3, 1, nil)
+	require.True(t, l.Allow())
+	gone := make(chan struct{})
+	first := testx.Park(t, func() Outcome { return l.WaitUnless(gone, bg, time.Hour, nil) })
+	second := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, nil) })
+	close(gone)
+	require.Equal(t, Gone, testx.Recv(t, first))
+	require.Len(t, l.line.taken(), 1)
+	l.SetRate(0, 1)
+	require.Equal(t, Passed, testx.Recv(t, second))
+	require.Empty(t, l.line.taken())
 }

@@ -10,20 +10,37 @@ import "time"
 // of it.
 type line struct {
 	first, last *waiter
-	places      []int64 // in the current bucket
+	places      []int64 // in the current bucket; those before gone were passed
+	gone        int
 }
 
+// waiter is one who waits. It is recycled when it is out of the line, as nobody else
+// has it then; that something is left in wake, or of the timer, is only a look more.
 type waiter struct {
 	deadline   time.Duration
 	wake       chan struct{} // something has changed: look; buffered, and never waited for
+	timer      *time.Timer   // nil: never used
 	next, prev *waiter
 	out        bool    // not in the line any more
 	outcome    Outcome // if out
 }
 
+// tickIn returns a channel that delivers after d, and perhaps before.
+func (w *waiter) tickIn(d time.Duration) <-chan time.Time {
+	if w.timer == nil {
+		w.timer = time.NewTimer(d)
+	} else {
+		w.timer.Reset(d)
+	}
+	return w.timer.C
+}
+
+// taken returns the places of those who wait.
+func (q *line) taken() []int64 { return q.places[q.gone:] }
+
 // join adds a waiter who has taken a place.
-func (q *line) join(place int64, deadline time.Duration) *waiter {
-	w := &waiter{deadline: deadline, wake: make(chan struct{}, 1), prev: q.last}
+func (q *line) join(w *waiter, place int64, deadline time.Duration) {
+	w.deadline, w.next, w.prev = deadline, nil, q.last
 	if q.last == nil {
 		q.first = w
 	} else {
@@ -31,12 +48,16 @@ func (q *line) join(place int64, deadline time.Duration) *waiter {
 	}
 	q.last = w
 	q.places = append(q.places, place)
-	return w
 }
 
 // pass lets the first of the line go, with its place.
 func (q *line) pass() {
-	q.places = q.places[1:]
+	// Moved down when half of them have passed, so that one that is passed costs no
+	// more than one that is moved, and the memory is used again.
+	if q.gone++; 2*q.gone >= len(q.places) {
+		q.places = q.places[:copy(q.places, q.places[q.gone:])]
+		q.gone = 0
+	}
 	q.remove(q.first, Passed)
 }
 
@@ -89,7 +110,7 @@ func (q *line) changed(b *bucket) {
 	i := 0
 	for w := q.first; w != nil; {
 		next := w.next
-		if b.due(q.places[i]) > w.deadline {
+		if b.due(q.taken()[i]) > w.deadline {
 			q.leave(w, b, Hopeless)
 		} else {
 			i++

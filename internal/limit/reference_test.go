@@ -136,7 +136,7 @@ func follow(t *testing.T, ops []byte) {
 			}
 			waiting = append(waiting, w)
 			b = l.current.Load()
-			if due := b.due(l.line.places[before]); due != never {
+			if due := b.due(l.line.taken()[before]); due != never {
 				require.InDelta(t, ref.due(), max(float64(due), float64(c.now())), (unit+slack)/perSecond*1e9+2+ref.due()*1e-14)
 			}
 		case 5:
@@ -160,7 +160,7 @@ func follow(t *testing.T, ops []byte) {
 				}
 			}
 		}
-		require.Len(t, l.line.places, len(waiting))
+		require.Len(t, l.line.taken(), len(waiting))
 		if len(waiting) > 0 {
 			require.Same(t, waiting[0], l.line.first)
 		}

@@ -13,6 +13,7 @@ const (
 	Hopeless                // there will not be one in time
 	Ended                   // ctx has ended
 	Expired                 // the timer has fired
+	Gone                    // what the token is for is gone
 )
 
 // Wait takes a token and waits until it is there, first come, first served. It
@@ -22,6 +23,11 @@ const (
 // waited; unless others have taken what came later, which means that its token
 // was there, and is lost.
 func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-chan time.Time) Outcome {
+	return l.WaitUnless(nil, ctx, longest, expired)
+}
+
+// WaitUnless is Wait that also ends, with Gone, when gone is closed.
+func (l *Limiter) WaitUnless(gone <-chan struct{}, ctx context.Context, longest time.Duration, expired <-chan time.Time) Outcome {
 	if at, ok := ctx.Deadline(); ok {
 		longest = min(longest, time.Until(at))
 	}
@@ -32,7 +38,7 @@ func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-cha
 		}
 		return outcome
 	}
-	var timer *time.Timer
+	defer l.free(w)
 	for {
 		left, out := l.look(w)
 		if out {
@@ -40,17 +46,13 @@ func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-cha
 		}
 		var tick <-chan time.Time
 		if left >= 0 {
-			if timer == nil {
-				timer = time.NewTimer(left)
-				defer timer.Stop()
-			} else {
-				timer.Reset(left) // a tick that is left over is only a look more
-			}
-			tick = timer.C
+			tick = w.tickIn(left)
 		}
 		select {
 		case <-tick:
 		case <-w.wake:
+		case <-gone:
+			return l.leave(w, Gone)
 		case <-ctx.Done():
 			return l.leave(w, Ended)
 		case <-expired:
@@ -84,7 +86,21 @@ func (l *Limiter) join(longest time.Duration) (*waiter, Outcome) {
 	case l.line.first == nil && place <= v+b.burst:
 		return nil, Passed
 	}
-	return l.line.join(place, deadline), 0
+	w, _ := l.waiters.Get().(*waiter)
+	if w == nil {
+		w = &waiter{wake: make(chan struct{}, 1)}
+	}
+	l.line.join(w, place, deadline)
+	return w, 0
+}
+
+// free recycles a waiter that is out of the line.
+func (l *Limiter) free(w *waiter) {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.out = false
+	l.waiters.Put(w)
 }
 
 // look reports whether w is out of the line, or how long until it may pass if it
@@ -96,7 +112,7 @@ func (l *Limiter) look(w *waiter) (left time.Duration, out bool) {
 	if w.out || w != l.line.first {
 		return -1, w.out
 	}
-	if left = l.current.Load().due(l.line.places[0]) - l.now(); left <= 0 {
+	if left = l.current.Load().due(l.line.taken()[0]) - l.now(); left <= 0 {
 		l.line.pass()
 		return 0, true
 	}
