@@ -16,7 +16,8 @@ trap 'rm -rf "$tmp"' EXIT
 
 run() { # NAME SECONDS PATTERN
 	local code=0
-	timeout "$2" "$tmp/$1.test" -test.run '^$' -test.bench "$3" -test.benchtime "$time" >>"$tmp/$1.txt" 2>"$tmp/errors" || code=$?
+	timeout "$2" "$tmp/$1.test" -test.run '^$' -test.bench "$3" -test.benchtime "$time" >"$tmp/out" 2>"$tmp/errors" || code=$?
+	grep -vE '^Benchmark[^[:space:]]+[[:space:]]*$' "$tmp/out" >>"$tmp/$1.txt" || true # but for one that did not end
 	if ((code != 0)); then
 		printf '\n# fault in round %d, %s: exit code %d: %s\n' "$round" "$3" "$code" \
 			"$(grep -m1 -E '^(fatal error|panic|SIG)' "$tmp/errors" || echo 'see above; 124 is a time-out')" | tee -a "$tmp/$1.txt" >&2
