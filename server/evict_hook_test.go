@@ -155,14 +155,9 @@ func TestGoexitInTheHookOfOneThatWaits(t *testing.T) {
 				}
 			})
 			again = waits
-			first := testx.Park(t, func() error {
-				ended := make(chan struct{})
-				go func() { defer close(ended); waits.Send(context.Background(), 9) }()
-				<-ended
-				return nil
-			})
+			first := make(chan struct{})
+			testx.Park(t, func() error { defer close(first); return waits.Send(context.Background(), 9) })
 			second := testx.Park(t, func() error { return waits.Send(context.Background(), 9) })
-			time.Sleep(20 * time.Millisecond) // until the first one waits; if it does not, another one does
 			exit.Store(true)
 			ended := make(chan struct{})
 			go func() { defer close(ended); d.Send(context.Background(), 10) }()
