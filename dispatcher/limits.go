@@ -115,7 +115,7 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 			longest = time.Until(p.deadline)
 		}
 	}
-	switch d.rate.WaitUnless(d.closing, ctx, longest, expired) {
+	switch d.rate.Wait(ctx, longest, expired, d.closing) {
 	case limit.Hopeless:
 		if at, ok := ctx.Deadline(); ok && time.Until(at) <= longest {
 			return errTooLate

@@ -208,7 +208,7 @@ func TestTickIsNotLost(t *testing.T) {
 	})
 	require.True(t, l.Allow())
 	expired := make(chan time.Time, 1)
-	outcome := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, expired) })
+	outcome := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, expired, nil) })
 	block.Store(true)
 	go l.SetRate(0, 1) // it lets all pass, and stops while it has the lock
 	<-in
@@ -225,7 +225,7 @@ func TestWaitAllocates(t *testing.T) {
 	}
 	l := New(1e5, 1, nil)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		if l.Wait(bg, time.Hour, nil) != Passed {
+		if l.Wait(bg, time.Hour, nil, nil) != Passed {
 			panic("it did not pass")
 		}
 	}))
@@ -236,8 +236,8 @@ func TestGone(t *testing.T) {
 	l := New(1e-3, 1, nil)
 	require.True(t, l.Allow())
 	gone := make(chan struct{})
-	first := testx.Park(t, func() Outcome { return l.WaitUnless(gone, bg, time.Hour, nil) })
-	second := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, nil) })
+	first := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, nil, gone) })
+	second := testx.Park(t, func() Outcome { return l.Wait(bg, time.Hour, nil, nil) })
 	close(gone)
 	require.Equal(t, Gone, testx.Recv(t, first))
 	require.Len(t, l.line.taken(), 1)

@@ -78,7 +78,7 @@ func TestWaitersPassInOrder(t *testing.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				require.Equal(t, Passed, l.Wait(bg, never, nil))
+				require.Equal(t, Passed, l.Wait(bg, never, nil, nil))
 				mu.Lock()
 				defer mu.Unlock()
 				order = append(order, i)
@@ -100,26 +100,26 @@ func TestHopeless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		l := New(1, 1, nil)
-		require.Equal(t, Passed, l.Wait(bg, never, nil))
+		require.Equal(t, Passed, l.Wait(bg, never, nil, nil))
 		ctx, cancel := context.WithTimeout(bg, time.Second-10)
 		defer cancel()
 		for i := 0; i < 100; i++ {
-			require.Equal(t, Hopeless, l.Wait(ctx, never, nil))
-			require.Equal(t, Hopeless, l.Wait(bg, time.Second-10, nil))
-			require.Equal(t, Hopeless, l.Wait(bg, -1, nil))
+			require.Equal(t, Hopeless, l.Wait(ctx, never, nil, nil))
+			require.Equal(t, Hopeless, l.Wait(bg, time.Second-10, nil, nil))
+			require.Equal(t, Hopeless, l.Wait(bg, -1, nil, nil))
 		}
 		require.Equal(t, start, time.Now())
-		require.Equal(t, Passed, l.Wait(bg, time.Second+10, nil))
+		require.Equal(t, Passed, l.Wait(bg, time.Second+10, nil, nil))
 		require.InDelta(t, time.Second, time.Since(start), 2)
 		cancel()
-		require.Equal(t, Ended, l.Wait(ctx, -1, nil))
+		require.Equal(t, Ended, l.Wait(ctx, -1, nil, nil))
 
 		l = New(1e-9, 1, nil) // decades
-		require.Equal(t, Passed, l.Wait(bg, never, nil))
+		require.Equal(t, Passed, l.Wait(bg, never, nil, nil))
 		for outcome := Passed; outcome != Hopeless; {
 			_, outcome = l.join(never)
 		}
-		require.Equal(t, Hopeless, l.Wait(bg, never, nil))
+		require.Equal(t, Hopeless, l.Wait(bg, never, nil, nil))
 	})
 }
 
@@ -138,12 +138,12 @@ func TestGivenBack(t *testing.T) {
 					defer wg.Done()
 					d := time.Duration(rand.IntN(90)) * time.Millisecond
 					if i%2 == 0 {
-						require.Equal(t, Expired, l.Wait(bg, never, time.After(d)))
+						require.Equal(t, Expired, l.Wait(bg, never, time.After(d), nil))
 						return
 					}
 					ctx, cancel := context.WithCancel(bg)
 					time.AfterFunc(d, cancel)
-					require.Equal(t, Ended, l.Wait(ctx, never, nil))
+					require.Equal(t, Ended, l.Wait(ctx, never, nil, nil))
 				}()
 			}
 			if round%2 == 0 {
@@ -152,7 +152,7 @@ func TestGivenBack(t *testing.T) {
 			}
 			wg.Wait()
 			require.Nil(t, l.line.first)
-			require.Equal(t, Passed, l.Wait(bg, never, nil))
+			require.Equal(t, Passed, l.Wait(bg, never, nil, nil))
 			require.InDelta(t, 100*time.Millisecond, time.Since(start), 10)
 		}
 	})
@@ -175,7 +175,7 @@ func TestMovingUp(t *testing.T) {
 				if i%3 != 2 { // the first of all, too
 					time.AfterFunc(50*time.Millisecond, cancel)
 				}
-				if l.Wait(ctx, never, nil) == Passed {
+				if l.Wait(ctx, never, nil, nil) == Passed {
 					after[i] = time.Since(start)
 				}
 			}()
@@ -217,13 +217,13 @@ func TestChangeWhileWaiting(t *testing.T) {
 					others.Add(1)
 					go func() {
 						defer others.Done()
-						l.Wait(bg, never, nil)
+						l.Wait(bg, never, nil, nil)
 					}()
 					synctest.Wait()
 				}
 				defer others.Wait()
 				got := make(chan Outcome, 1)
-				go func() { got <- l.Wait(bg, tt.longest, nil) }()
+				go func() { got <- l.Wait(bg, tt.longest, nil, nil) }()
 				time.Sleep(500 * time.Millisecond)
 				l.SetRate(tt.rate, tt.burst)
 				require.Equal(t, tt.want, <-got)
@@ -257,7 +257,7 @@ func TestWaitStorm(t *testing.T) {
 						if r.IntN(2) == 0 {
 							time.AfterFunc(time.Duration(r.IntN(100))*time.Millisecond, cancel)
 						}
-						if l.Wait(ctx, never, nil) == Passed {
+						if l.Wait(ctx, never, nil, nil) == Passed {
 							n := passed.Add(1)
 							if most := 10 + int64(time.Since(start)*1000/time.Second); n > most {
 								t.Errorf("%d have passed, and %d may", n, most)

@@ -21,13 +21,9 @@ const (
 // deadline of ctx, or after longest, or decades away. When ctx ends or expired
 // delivers first, those behind move up, and the limiter is as if this one had not
 // waited; unless others have taken what came later, which means that its token
-// was there, and is lost.
-func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-chan time.Time) Outcome {
-	return l.WaitUnless(nil, ctx, longest, expired)
-}
-
-// WaitUnless is Wait that also ends, with Gone, when gone is closed.
-func (l *Limiter) WaitUnless(gone <-chan struct{}, ctx context.Context, longest time.Duration, expired <-chan time.Time) Outcome {
+// was there, and is lost. It also ends, in the same way, when gone is closed. Nil
+// channels never end it.
+func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-chan time.Time, gone <-chan struct{}) Outcome {
 	if at, ok := ctx.Deadline(); ok {
 		longest = min(longest, time.Until(at))
 	}
