@@ -115,8 +115,8 @@ func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() || c.state.late()
 // Wait returns the outcome of the request, as Request would have, and blocks
 // until it is there. It may be called again, and returns the same.
 //
-// When ctx ends first, Wait returns ctx.Err(); a nil ctx panics. This ctx bounds the wait and not
-// the request, which goes on: wait again.
+// When ctx ends first, Wait returns ctx.Err(); a nil ctx panics. This ctx bounds the
+// wait and not the request, which goes on: wait again.
 func (c *Call[Resp]) Wait(ctx context.Context) (Resp, error) {
 	arg.Context(ctx, "dispatcher")
 	s := &c.state

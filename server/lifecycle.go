@@ -176,8 +176,9 @@ func (s *Server[Req, Resp]) refuse() {
 	} else {
 		s.loops.Close()
 	}
-	if !s.refuses {
-		s.refuses = true
+	select {
+	case <-s.closing: // it was before
+	default:
 		close(s.closing)
 	}
 }

@@ -70,10 +70,9 @@ type Server[Req, Resp any] struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 
-	closing chan struct{} // closed when refuses is set
+	closing chan struct{} // closed, under mu, when the queue is
 
 	mu       sync.Mutex
-	refuses  bool            // the queue is closed
 	ran      bool            // Run was called
 	launched bool            // the server's goroutine was started
 	stopCtx  context.Context // of the latest Shutdown; nil: none
