@@ -84,8 +84,8 @@
 // caller, and the server goes on. A handler that calls runtime.Goexit ends the
 // goroutine it runs on, as any function does: its caller's, if the caller runs
 // it; else the server replaces its own, and the caller gets [ErrGoexit]. For
-// commands there is nobody to tell; their failures are logged and handed to
-// Options.OnCommandError.
+// commands there is nobody to tell; their failures are logged, a panic with its stack,
+// and handed to Options.OnCommandError.
 //
 // With [Supervise], a handler that panicked is replaced by one with clean state,
 // and the server ends when that happens too often.

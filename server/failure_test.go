@@ -198,6 +198,8 @@ func TestCommandFailures(t *testing.T) {
 		require.Contains(t, buf.String(), "command failed")
 		require.Contains(t, buf.String(), "errTest")
 		require.Contains(t, buf.String(), "OnCommandError panicked")
+		require.Contains(t, buf.String(), "server_test.misbehave(", "where the handler panicked")
+		require.Contains(t, buf.String(), "TestCommandFailures.func", "where the hook panicked")
 	})
 }
 

@@ -162,8 +162,17 @@ func (s *Server[Req, Resp]) lost(e *dispatcher.Envelope[Req, Resp], err error) {
 
 // failedCommand tells the log and the hook: there is nobody else to tell.
 func (s *Server[Req, Resp]) failedCommand(cmd Req, err error) {
-	s.opts.Logger.Warn("server: command failed", "type", fmt.Sprintf("%T", cmd), "err", err)
+	s.opts.Logger.Warn("server: command failed", withStack(err, "type", fmt.Sprintf("%T", cmd), "err", err)...)
 	s.tellHook(cmd, err)
+}
+
+// withStack returns what to log of a failure, args, and the stack if it is a
+// panic's: the text of its error does not say where it was.
+func withStack(err error, args ...any) []any {
+	if p, ok := err.(*PanicError); ok {
+		args = append(args, "stack", string(p.Stack))
+	}
+	return args
 }
 
 func (s *Server[Req, Resp]) tellHook(cmd Req, err error) {
@@ -172,7 +181,7 @@ func (s *Server[Req, Resp]) tellHook(cmd Req, err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			s.opts.Logger.Error("server: OnCommandError panicked", "panic", v)
+			s.opts.Logger.Error("server: OnCommandError panicked", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	s.opts.OnCommandError(cmd, err)

@@ -148,13 +148,13 @@ func (s *supervised[Req, Resp]) again(reason error) (n int) {
 func (s *supervised[Req, Resp]) report(reason error, n int) {
 	log := s.server.opts.Logger
 	if n > 0 {
-		log.Warn("server: handler failed and is restarted", "err", reason, "restart", n, "pause", s.opts.pause(n))
+		log.Warn("server: handler failed and is restarted", withStack(reason, "err", reason, "restart", n, "pause", s.opts.pause(n))...)
 		return
 	}
 	s.mu.Lock()
 	end := s.end
 	s.mu.Unlock()
-	log.Error("server: handler failed and is not restarted", "err", end)
+	log.Error("server: handler failed and is not restarted", withStack(reason, "err", end)...)
 }
 
 // restart replaces c, in as many attempts as it takes or as there may be. It is

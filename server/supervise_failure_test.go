@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -84,6 +85,29 @@ func TestLoggerFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The log tells where a handler panicked: the caller of a request may not, and a
+// command has none.
+func TestRestartIsLoggedWithItsStack(t *testing.T) {
+	logged := make(chan string, 3)
+	opts := server.Options{Logger: slog.New(slog.NewTextHandler(chanWriter(logged), nil))}
+	tr := new(troupe)
+	_, d := start(t, tr.supervise(t, server.RestartOptions{Max: 1, Within: time.Hour, Backoff: -1}), opts, dispatcher.Options{})
+	for _, text := range []string{"is restarted", "is not restarted"} {
+		_, err := d.Request(context.Background(), doPanic)
+		require.ErrorAs(t, err, new(*server.PanicError))
+		line := testx.Recv(t, logged)
+		require.Contains(t, line, text)
+		require.Contains(t, line, "server_test.(*actor).HandleRequest(")
+	}
+}
+
+type chanWriter chan string
+
+func (w chanWriter) Write(b []byte) (int, error) {
+	w <- string(b)
+	return len(b), nil
 }
 
 // A request whose Offload fails is one failure, whosever goroutine asks, and has its
