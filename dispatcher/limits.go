@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -164,5 +165,5 @@ func (d *Dispatcher[Req, Resp]) waitLimiter(ctx context.Context, p *pending[Resp
 		return ErrTimeout
 	}
 	// It failed before its time was up: it saw that the wait would be too long.
-	return errors.Join(ErrRateLimited, err)
+	return fmt.Errorf("%w: %w", ErrRateLimited, err)
 }

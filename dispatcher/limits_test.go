@@ -261,12 +261,13 @@ func TestInFlightOrder(t *testing.T) {
 	}
 }
 
-// A joined reason of a Limiter's own stays readable.
+// The reason of a Limiter's own stays readable, on the same line.
 func TestLimitersReason(t *testing.T) {
 	d := newDispatcher(t, newRing(t, 2), dispatcher.Options{Limiter: fails{}})
 	_, err := d.Request(bg, 1)
 	require.ErrorIs(t, err, dispatcher.ErrRateLimited)
 	require.True(t, errors.Is(err, errTest))
+	require.Equal(t, "dispatcher: rate limit reached: "+errTest.Error(), err.Error())
 	require.EqualValues(t, 1, d.Stats().RateLimited)
 }
 
