@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
+	"github.com/sparkpipe/sparkpipe/internal/errs"
 	"github.com/sparkpipe/sparkpipe/internal/pad"
 )
 
@@ -54,7 +55,7 @@ type Stopper interface {
 }
 
 // Funcs is a Handler as a value. A nil Request or Command answers
-// ErrNoHandler; a nil Offload offloads nothing, and what it may choose is said at
+// ErrNoHandler, and its text names the field; a nil Offload offloads nothing, and what it may choose is said at
 // Offloader; with a nil Key no message has one, see Keyer. These two are fields and no
 // methods: a handler that embeds Funcs has to have methods Offload and Key of its own.
 type Funcs[Req, Resp any] struct {
@@ -64,10 +65,15 @@ type Funcs[Req, Resp any] struct {
 	Key     func(Req) (key uint64, ok bool)
 }
 
+var (
+	errNoRequest = errs.New("server: no handler for requests: Funcs.Request is nil", ErrNoHandler)
+	errNoCommand = errs.New("server: no handler for commands: Funcs.Command is nil", ErrNoHandler)
+)
+
 // HandleRequest calls f.Request.
 func (f Funcs[Req, Resp]) HandleRequest(ctx context.Context, req Req) (resp Resp, err error) {
 	if f.Request == nil {
-		return resp, ErrNoHandler
+		return resp, errNoRequest
 	}
 	return f.Request(ctx, req)
 }
@@ -75,7 +81,7 @@ func (f Funcs[Req, Resp]) HandleRequest(ctx context.Context, req Req) (resp Resp
 // HandleCommand calls f.Command.
 func (f Funcs[Req, Resp]) HandleCommand(ctx context.Context, cmd Req) error {
 	if f.Command == nil {
-		return ErrNoHandler
+		return errNoCommand
 	}
 	return f.Command(ctx, cmd)
 }

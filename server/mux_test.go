@@ -104,9 +104,12 @@ func TestZeroFuncs(t *testing.T) {
 	failed := make(chan error, 1)
 	_, d := start(t, server.Funcs[int, int]{}, server.Options{OnCommandError: func(_ any, err error) { failed <- err }}, dispatcher.Options{})
 	_, err := d.Request(context.Background(), 1)
+	require.ErrorContains(t, err, "Funcs.Request")
 	require.ErrorIs(t, err, server.ErrNoHandler)
 	require.NoError(t, d.Send(context.Background(), 1))
-	require.ErrorIs(t, <-failed, server.ErrNoHandler)
+	err = <-failed
+	require.ErrorContains(t, err, "Funcs.Command")
+	require.ErrorIs(t, err, server.ErrNoHandler)
 }
 
 func TestUse(t *testing.T) {
