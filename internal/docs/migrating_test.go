@@ -90,34 +90,34 @@ func Example_queue() {
 
 // A handler that knows the cancellation token, starts with it and is flushed at
 // the end.
-type ticker struct {
+type journal struct {
 	token context.Context
 	lines []string
 }
 
-func (k *ticker) Start(token context.Context) error {
-	k.token = token
+func (j *journal) Start(token context.Context) error {
+	j.token = token
 	return nil
 }
 
-func (k *ticker) HandleRequest(_ context.Context, line string) (int, error) {
-	k.lines = append(k.lines, line)
-	return len(k.lines), nil
+func (j *journal) HandleRequest(_ context.Context, line string) (int, error) {
+	j.lines = append(j.lines, line)
+	return len(j.lines), nil
 }
 
-func (k *ticker) HandleCommand(_ context.Context, line string) error {
-	k.lines = append(k.lines, line)
+func (j *journal) HandleCommand(_ context.Context, line string) error {
+	j.lines = append(j.lines, line)
 	return nil
 }
 
-func (k *ticker) Stop(context.Context) error {
-	fmt.Println(len(k.lines), "lines,", k.token.Err())
+func (j *journal) Stop(context.Context) error {
+	fmt.Println(len(j.lines), "lines,", j.token.Err())
 	return nil
 }
 
 func Example_token() {
 	ctx := context.Background()
-	srv, err := server.New[string, int](&ticker{}, server.Options{})
+	srv, err := server.New[string, int](&journal{}, server.Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -140,7 +140,7 @@ func Example_token() {
 // Overload is a refusal that says why.
 func Example_overload() {
 	ctx := context.Background()
-	srv, err := server.New[string, int](&ticker{}, server.Options{Queue: queue.Options{Capacity: 2}})
+	srv, err := server.New[string, int](&journal{}, server.Options{Queue: queue.Options{Capacity: 2}})
 	if err != nil {
 		panic(err)
 	}
