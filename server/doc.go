@@ -51,6 +51,11 @@
 // queue: Options.Queue.Capacity. When that is full, a request fails with
 // [ErrPoolFull], and a command is handed to Options.OnCommandError with it.
 //
+// So a Send of commands that are offloaded is not held back by a pool that is busy:
+// it waits for room in the queue, which the server empties into the backlog. A sender
+// that is to be held back makes them requests, with a dispatcher whose MaxInFlight is
+// no more than the backlog has places, and Dispatcher.Go if it is not to wait for each.
+//
 // With a [Keyer], the messages of one key, of one user or account for example,
 // are handled one after the other there, and those of others beside them.
 //
@@ -93,5 +98,6 @@
 // A handler must not wait for its own server, by a Request to it or a Send
 // into its full queue, and neither must Options.OnCommandError: the server would
 // wait for the handler, or the hook. Such a call ends only with its ctx or
-// Timeout; Options.SlowHandler makes it visible.
+// Timeout; Options.SlowHandler makes it visible. The same holds for servers whose
+// handlers wait for each other in a circle.
 package server

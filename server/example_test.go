@@ -178,6 +178,59 @@ func ExampleOffload() {
 	// <nil>
 }
 
+// What offloaded calls find out goes to a second server, which owns it and ends
+// after the first: one that had to take its own back would refuse it while it shuts
+// down.
+func ExampleOffloader() {
+	ctx := context.Background()
+	sum := 0 // the state: the second server's
+	totals, err := server.New[int, int](server.Funcs[int, int]{
+		Command: func(_ context.Context, square int) error {
+			sum += square
+			return nil
+		},
+	}, server.Options{Name: "totals"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	found, err := dispatcher.New(totals, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	workers, err := pool.New(pool.Options{Workers: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	jobs, err := server.New[int, int](server.Funcs[int, int]{
+		Command: func(ctx context.Context, n int) error { return found.Send(ctx, n*n) },
+		Offload: func(int) bool { return true },
+	}, server.Options{Name: "jobs", Pool: workers})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New(jobs, dispatcher.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go totals.Run(ctx)
+	go jobs.Run(ctx)
+	for n := 1; n <= 100; n++ {
+		if err := d.Send(ctx, n); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(jobs.Shutdown(ctx), workers.Shutdown(ctx), totals.Shutdown(ctx))
+	fmt.Println(sum)
+	// Output:
+	// <nil> <nil> <nil>
+	// 338350
+}
+
 // Deposits run on the pool: one after the other for each account, whose balance
 // therefore needs no lock, and beside those for other accounts.
 func ExampleKeyer() {

@@ -28,7 +28,9 @@ type Handler[Req, Resp any] interface {
 // Offloader is a Handler that chooses messages for Options.Pool. Their handler calls
 // run beside each other, and beside those on the server's goroutine: they must not
 // touch the handler's state without a lock. Put what a call needs into its message,
-// and send what it found back as a command.
+// and return what it found to the caller of a request, or send it on as a command.
+// Its own server refuses that once Shutdown has begun; another one does not, if it is
+// shut down after this one: see the example.
 type Offloader[Req any] interface {
 	// Offload reports whether to handle this message on the pool. It is called
 	// under the same rules as the handler, must be quick, and may be asked more
