@@ -143,10 +143,14 @@ type Options struct {
 	// each handler call, and as many for each message that is queued.
 	Timing bool
 
-	// Logger gets what there is nobody else to tell: failed commands, slow
-	// handlers. nil means slog.Default, looked up at the time of New. What it does
-	// holds up nobody but the sender of what is logged, or the server where that is
-	// its own; a panic in it is ignored.
+	// Logger gets each command that failed, also if OnCommandError is set, and slow
+	// and restarted handlers. nil means slog.Default, looked up at the time of New.
+	// What it does holds up nobody but the sender of what is logged, or the server
+	// where that is its own; a panic in it is ignored.
+	//
+	// A line of text takes microseconds of the server's time. Failures that are no
+	// news, of input that anybody may send for example, are better counted by the
+	// handler, which then returns nil.
 	Logger *slog.Logger
 
 	// OnCommandError is called with each command that failed, panicked, or was
