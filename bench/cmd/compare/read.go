@@ -60,7 +60,7 @@ func read(in io.Reader, name string) (*results, error) {
 		return nil, err
 	}
 	if len(f.benches) == 0 {
-		return nil, fmt.Errorf("%s: no benchmark results", name)
+		return nil, fmt.Errorf("%s: no results of benchmarks that compare (with impl= in their names)", name)
 	}
 	return f, nil
 }
