@@ -8,19 +8,16 @@ import (
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/pad"
-	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
-	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
 // lane is the pushers' side of one lane: it is what Server.Lane returns.
 type lane[Req, Resp any] struct {
 	*laneEngine[Req, Resp]
-	i     int
-	space park.Gate // pushers, while the lane is full
-	full  spin.Flow // as seen by them
-	_     pad.Line  // the next lane has other pushers
+	i int
+	room
+	_ pad.Line // the next lane has other pushers
 }
 
 var _ interface {
@@ -84,22 +81,13 @@ func (p *lane[Req, Resp]) PushTimed(ctx context.Context, e dispatcher.Envelope[R
 }
 
 func (p *lane[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
-	if err := p.tryPush(e); err != queue.ErrFull {
+	push := func() error { return p.tryPush(e) }
+	if err := push(); err != queue.ErrFull {
 		return err
 	}
-	var err error
-	try := func() bool {
-		err = p.tryPush(e)
-		return err != queue.ErrFull
-	}
-	if p.full.Room(func() uint64 { return p.set.Popped(p.i) }, p.set.Cap(), try) {
-		return err
-	}
-	more := func() bool { return p.set.HasRoom(p.i) }
-	if reason := p.space.Until(try, more, ctx.Done(), nil, expired); reason != park.Woken {
-		return reason.Err(ctx)
-	}
-	return err
+	popped := func() uint64 { return p.set.Popped(p.i) }
+	hasRoom := func() bool { return p.set.HasRoom(p.i) }
+	return p.await(ctx, expired, p.set.Cap(), popped, hasRoom, push)
 }
 
 // PushBatch queues es on the lane, as that of Server.
@@ -112,24 +100,10 @@ func (p *lane[Req, Resp]) PushBatch(ctx context.Context, es []dispatcher.Envelop
 }
 
 func (p *lane[Req, Resp]) pushBatch(ctx context.Context, es []dispatcher.Envelope[Req, Resp]) (int, error) {
-	for done := 0; done < len(es); {
-		n, s := p.set.PushBatch(p.i, es[done:])
-		done += n
-		switch {
-		case s == ring.Owner:
-			p.wake.Give()
-		case s == ring.Closed:
-			return done, ErrServerClosed
-		case n > 0:
-			p.server.watch.behind()
-		default:
-			if err := p.pushTimed(ctx, &es[done], nil); err != nil {
-				return done, err
-			}
-			done++
-		}
-	}
-	return len(es), nil
+	push := func(es []dispatcher.Envelope[Req, Resp]) (int, ring.Status) { return p.set.PushBatch(p.i, es) }
+	return p.server.pushAll(es, push, func(e *dispatcher.Envelope[Req, Resp]) error {
+		return p.pushTimed(ctx, e, nil)
+	})
 }
 
 // TryInline is that of Server: a request of any lane may run on its caller if all

@@ -6,6 +6,9 @@ import (
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/arg"
+	"github.com/sparkpipe/sparkpipe/internal/park"
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -90,4 +93,59 @@ func (s *Server[Req, Resp]) pushed(err error) error {
 		return ErrServerClosed
 	}
 	return err
+}
+
+// room is where those who push on one ring wait while it is full.
+type room struct {
+	space park.Gate // they sleep
+	full  spin.Flow // how the ring flows, as seen by those who found it full
+}
+
+// await calls push until the ring is no longer full, which it was: awake for a
+// moment if messages flow, then asleep. It returns push's error, or says that ctx or
+// expired ended the wait. popped counts what was popped from the ring.
+func (r *room) await(
+	ctx context.Context, expired <-chan time.Time,
+	capacity int, popped func() uint64, hasRoom func() bool,
+	push func() error,
+) error {
+	var err error
+	try := func() bool {
+		err = push()
+		return err != queue.ErrFull
+	}
+	if r.full.Room(popped, capacity, try) {
+		return err
+	}
+	if reason := r.space.Until(try, hasRoom, ctx.Done(), nil, expired); reason != park.Woken {
+		return reason.Err(ctx)
+	}
+	return err
+}
+
+// pushAll queues es on one ring: with push as many as there is room for, and with
+// pushOne, which waits, the one that finds it full.
+func (s *Server[Req, Resp]) pushAll(
+	es []dispatcher.Envelope[Req, Resp],
+	push func([]dispatcher.Envelope[Req, Resp]) (int, ring.Status),
+	pushOne func(*dispatcher.Envelope[Req, Resp]) error,
+) (int, error) {
+	for done := 0; done < len(es); {
+		n, status := push(es[done:])
+		done += n
+		switch {
+		case status == ring.Owner:
+			s.engine.handOn()
+		case status == ring.Closed:
+			return done, ErrServerClosed
+		case n > 0:
+			s.watch.behind()
+		default:
+			if err := pushOne(&es[done]); err != nil {
+				return done, err
+			}
+			done++
+		}
+	}
+	return len(es), nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
 	"github.com/sparkpipe/sparkpipe/internal/park"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
-	"github.com/sparkpipe/sparkpipe/internal/spin"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -28,10 +27,9 @@ type roleEngine[Req, Resp any] struct {
 	server *Server[Req, Resp]
 	ring   *ring.Ring[dispatcher.Envelope[Req, Resp]]
 	wake   park.Token // the role, on its way to the server's goroutine
-	space  park.Gate  // pushers, while the ring is full
-	spares sync.Pool  // of space
+	room
+	spares sync.Pool // of room
 
-	full spin.Flow // as seen by pushers that found the ring full
 	owning
 	hand  hand[Req, Resp]
 	plain bool // commands need no clock and no supervisor
@@ -69,42 +67,17 @@ func (r *roleEngine[Req, Resp]) tryPush(e *dispatcher.Envelope[Req, Resp]) error
 }
 
 func (r *roleEngine[Req, Resp]) pushTimed(ctx context.Context, e *dispatcher.Envelope[Req, Resp], expired <-chan time.Time) error {
-	if err := r.tryPush(e); err != queue.ErrFull {
+	push := func() error { return r.tryPush(e) }
+	if err := push(); err != queue.ErrFull {
 		return err
 	}
-	var err error
-	try := func() bool {
-		err = r.tryPush(e)
-		return err != queue.ErrFull
-	}
-	if r.full.Room(r.ring.Popped, r.ring.Cap(), try) {
-		return err
-	}
-	if reason := r.space.Until(try, r.ring.HasRoom, ctx.Done(), nil, expired); reason != park.Woken {
-		return reason.Err(ctx)
-	}
-	return err
+	return r.await(ctx, expired, r.ring.Cap(), r.ring.Popped, r.ring.HasRoom, push)
 }
 
 func (r *roleEngine[Req, Resp]) pushBatch(ctx context.Context, es []dispatcher.Envelope[Req, Resp]) (int, error) {
-	for done := 0; done < len(es); {
-		n, s := r.ring.PushBatchOwned(es[done:])
-		done += n
-		switch {
-		case s == ring.Owner:
-			r.wake.Give()
-		case s == ring.Closed:
-			return done, ErrServerClosed
-		case n > 0:
-			r.server.watch.behind()
-		default:
-			if err := r.pushTimed(ctx, &es[done], nil); err != nil {
-				return done, err
-			}
-			done++
-		}
-	}
-	return len(es), nil
+	return r.server.pushAll(es, r.ring.PushBatchOwned, func(e *dispatcher.Envelope[Req, Resp]) error {
+		return r.pushTimed(ctx, e, nil)
+	})
 }
 
 // close refuses pushes. If the ring was idle, the role goes to the server's
