@@ -43,7 +43,7 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 		}
 		r.leave()
 	}()
-	if s.offload != nil && s.offload(req) {
+	if s.mustQueue != nil && s.mustQueue(req) {
 		returned = true
 		return resp, nil, false
 	}
@@ -99,7 +99,7 @@ func (s *Server[Req, Resp]) inlineFrom(ctx context.Context, reqs []Req, out []di
 	}()
 	o, note := s.owning, s.owning.note
 	for ; i < len(reqs); i++ {
-		if i > 0 && !(o.role.Alone() && o.mayRun()) || ctx.Err() != nil || s.offload != nil && s.offload(reqs[i]) {
+		if i > 0 && !(o.role.Alone() && o.mayRun()) || ctx.Err() != nil || s.mustQueue != nil && s.mustQueue(reqs[i]) {
 			break
 		}
 		note.Count++

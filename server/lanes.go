@@ -130,7 +130,7 @@ func (l *laneEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Re
 		}
 		l.leave()
 	}()
-	if s.offload != nil && s.offload(req) {
+	if s.mustQueue != nil && s.mustQueue(req) {
 		returned = true
 		return resp, nil, false
 	}

@@ -22,10 +22,10 @@ import (
 //
 // Messages that come before Run are accepted and wait.
 type Server[Req, Resp any] struct {
-	opts    Options
-	handler Handler[Req, Resp]
-	offload func(Req) bool // whether not to run a message on its caller; nil: never
-	toPool  func(Req) bool // whether to offload a message; nil: never
+	opts      Options
+	handler   Handler[Req, Resp]
+	mustQueue func(Req) bool // whether not to run a request on its caller; nil: never
+	toPool    func(Req) bool // whether to offload a message; nil: never
 
 	supervised *supervised[Req, Resp] // the handler, without its wrappers, if it is one of Supervise
 
@@ -109,9 +109,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	h = apart(h)
 	s := &Server[Req, Resp]{handler: h, remote: h, toPool: offloads(h), done: make(chan struct{}), closing: make(chan struct{})}
-	s.offload = s.toPool
+	s.mustQueue = s.toPool
 	if s.supervised, _ = base(h).(*supervised[Req, Resp]); s.supervised != nil {
-		s.offload = s.supervised.unavailable
+		s.mustQueue = s.supervised.unavailable
 		if opts.CallerRuns == CallerRunsAlways {
 			opts.CallerRuns = CallerRunsAuto // who helps others would wait for a restart
 		}
@@ -153,7 +153,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 			s.engine, s.owning = s.role, &s.role.owning
 		}
 	}
-	if s.offload != nil {
+	if s.toPool != nil {
 		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
 		if err = s.limitPool(); err != nil {
 			return nil, err
