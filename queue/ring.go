@@ -93,7 +93,7 @@ func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) (
 	if q.full.Room(q.ring.Popped, q.Cap(), try) {
 		return err
 	}
-	return pushSlow[T](q, &q.waits, ctx, v, expired)
+	return sleepToPush[T](q, &q.waits, ctx, v, expired)
 }
 
 // PushBatch queues the values of vs in their order and blocks while the ring
@@ -124,7 +124,7 @@ func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 		}
 		var err error
 		if q.Cap() < pausing {
-			err = pushSlow[T](q, &q.waits, ctx, vs[done], nil)
+			err = sleepToPush[T](q, &q.waits, ctx, vs[done], nil)
 		} else {
 			err = q.pushSlow(ctx, vs[done], nil)
 		}
@@ -199,7 +199,7 @@ func (q *Ring[T]) popSlow(ctx context.Context, expired <-chan time.Time) (v T, e
 	if q.empty.Items(q.ring.Popped, q.Cap(), try) {
 		return v, popError(s)
 	}
-	return popSlow[T](q, &q.waits, ctx, expired)
+	return sleepToPop[T](q, &q.waits, ctx, expired)
 }
 
 // PopBatch waits for one value as Pop does and takes up to len(dst) that are
@@ -216,7 +216,7 @@ func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 	if s != ring.Empty {
 		return n, popError(s)
 	}
-	v, err := popSlow[T](q, &q.waits, ctx, nil)
+	v, err := sleepToPop[T](q, &q.waits, ctx, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -36,8 +36,8 @@ type sleepy[T any] interface {
 	hasItems() bool // or closed
 }
 
-// pushSlow sleeps at w.space until v is queued or the queue is closed.
-func pushSlow[T any](q sleepy[T], w *waits, ctx context.Context, v T, expired <-chan time.Time) error {
+// sleepToPush sleeps at w.space until v is queued or the queue is closed.
+func sleepToPush[T any](q sleepy[T], w *waits, ctx context.Context, v T, expired <-chan time.Time) error {
 	var err error
 	try := func() bool {
 		err = q.TryPush(v)
@@ -49,8 +49,8 @@ func pushSlow[T any](q sleepy[T], w *waits, ctx context.Context, v T, expired <-
 	return err
 }
 
-// popSlow sleeps at w.items until there is a value or none will come.
-func popSlow[T any](q sleepy[T], w *waits, ctx context.Context, expired <-chan time.Time) (v T, err error) {
+// sleepToPop sleeps at w.items until there is a value or none will come.
+func sleepToPop[T any](q sleepy[T], w *waits, ctx context.Context, expired <-chan time.Time) (v T, err error) {
 	try := func() bool {
 		var s ring.Status
 		v, s = q.pop()

@@ -96,7 +96,7 @@ func (q *zenQ[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 	if err := q.TryPush(v); err != ErrFull {
 		return err
 	}
-	return pushSlow[T](q, &q.waits, ctx, v, expired)
+	return sleepToPush[T](q, &q.waits, ctx, v, expired)
 }
 
 func (q *zenQ[T]) PushBatch(ctx context.Context, vs []T) (int, error) { return pushEach[T](q, ctx, vs) }
@@ -139,7 +139,7 @@ func (q *zenQ[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (T, er
 	if v, s := q.pop(); s != ring.Empty {
 		return v, popError(s)
 	}
-	return popSlow[T](q, &q.waits, ctx, expired)
+	return sleepToPop[T](q, &q.waits, ctx, expired)
 }
 
 func (q *zenQ[T]) PopBatch(ctx context.Context, dst []T) (int, error) { return popEach[T](q, ctx, dst) }
