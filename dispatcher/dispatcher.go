@@ -15,43 +15,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// Inline is an optional interface of a queue.Pusher: a way to run a request at
-// once on the caller's goroutine, without queue and reply slot. *server.Server
-// has it. ran is false when it did not, and the request is to be queued; then
-// resp and err mean nothing.
-type Inline[Req, Resp any] interface {
-	TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool)
-}
-
-// InlineAll is an optional interface of a queue.Pusher: Inline for several requests. It
-// runs reqs from the first on, sets out[i] to the outcome of reqs[i], and returns how
-// many it ran, from 0 to all: fewer if somebody else waits, ctx has ended or the next
-// one is to be queued. RequestAll of a dispatcher without limits and Timeout uses it,
-// and then not Inline. *server.Server has it: a type that embeds one and overrides
-// TryInline has to override TryInlineAll too.
-type InlineAll[Req, Resp any] interface {
-	TryInlineAll(ctx context.Context, reqs []Req, out []Result[Resp]) (ran int)
-}
-
-// Closing is an optional interface of a queue.Pusher: a channel that is closed once it
-// refuses all pushes. New asks once; from then on no message waits for the rate limit,
-// or is refused because of it: the push refuses it. *server.Server has it.
-type Closing interface{ Closing() <-chan struct{} }
-
-// Stamped is an optional interface of a queue.Pusher: whether each message that is
-// queued there is to be stamped for Envelope.Enqueued, as with Options.Timing.
-// New asks once. *server.Server has it, and wants it if its options need the age
-// of messages.
-type Stamped interface{ WantsEnqueued() bool }
-
-// Lanes is an optional interface of a queue.Pusher: lanes, of which Options.Lane
-// chooses one. *server.Server has it.
-type Lanes[Req, Resp any] interface {
-	// Lane returns lane i, counted from 0, or an error that says how many there
-	// are. What it returns may be Inline, Stamped and a queue.TimedPusher too.
-	Lane(i int) (queue.Pusher[Envelope[Req, Resp]], error)
-}
-
 // Dispatcher sends messages to one server or queue. It keeps no goroutine and
 // needs no closing. Use New. All methods may be called from many goroutines at
 // once, and there may be many dispatchers to one server, each with its own
@@ -125,19 +88,6 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	d.batches.New = func() any { return new(batch[Resp]) }
 	d.chunks.New = func() any { return new(chunk[Req, Resp]) }
 	return d, nil
-}
-
-// lane returns lane i of to.
-func lane[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], i int) (queue.Pusher[Envelope[Req, Resp]], error) {
-	lanes, ok := to.(Lanes[Req, Resp])
-	if !ok {
-		return nil, fmt.Errorf("%d, and a %T has no lanes", i, to)
-	}
-	to, err := lanes.Lane(i)
-	if err == nil && arg.IsNil(to) {
-		err = fmt.Errorf("%d is nil", i)
-	}
-	return to, err
 }
 
 // pending is a request that waits for its reply: the slot, and the timer of
