@@ -227,9 +227,6 @@ func (l *Lanes[T]) Close() Status {
 // HasRoom reports whether a push on the lane now would not answer Full.
 func (l *Lanes[T]) HasRoom(lane int) bool { return l.lanes[lane].HasRoom() }
 
-// Len returns how many lanes there are.
-func (l *Lanes[T]) Len() int { return len(l.lanes) }
-
 // Cap returns the capacity of each lane.
 func (l *Lanes[T]) Cap() int { return l.lanes[0].Cap() }
 
