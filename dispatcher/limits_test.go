@@ -28,7 +28,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"rate", dispatcher.Options{RateLimit: 1e-9, Burst: 1}, []error{dispatcher.ErrRateLimited}, func(s dispatcher.Stats) uint64 { return s.RateLimited }},
 		{"limiter", dispatcher.Options{Limiter: never{}}, []error{dispatcher.ErrRateLimited}, func(s dispatcher.Stats) uint64 { return s.RateLimited }},
-		{"in flight", dispatcher.Options{MaxInFlight: 1}, []error{dispatcher.ErrInFlight}, func(s dispatcher.Stats) uint64 { return s.InFlightMax }},
+		{"in flight", dispatcher.Options{MaxInFlight: 1}, []error{dispatcher.ErrInFlight}, func(s dispatcher.Stats) uint64 { return s.InFlightFull }},
 		{"queue", dispatcher.Options{}, []error{dispatcher.ErrQueueFull, queue.ErrFull}, func(s dispatcher.Stats) uint64 { return s.QueueFull }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -40,9 +40,10 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 	return err
 }
 
-// Stats is what a dispatcher counted, read one after the other while it works.
-// Requests that ran on their callers' goroutines are not in it: the server
-// counts them (server.Stats.Inline), since it can do so at no cost.
+// Stats is what a dispatcher counted since New. Its fields are read one after the
+// other while the dispatcher works; at rest they are exact. Requests that ran on
+// their callers' goroutines are in none of the first four: the server counts them
+// (server.Stats.Inline), since it can do so at no cost.
 type Stats struct {
 	Queued   uint64 // requests that were accepted by the queue
 	Answered uint64 // of those, the ones that are over for their caller: answered, failed or given up
@@ -50,9 +51,9 @@ type Stats struct {
 	InFlight int    // the difference: requests that await their reply, or in RequestAll to be collected
 
 	// Messages that were not accepted, by reason.
-	RateLimited uint64
-	InFlightMax uint64
-	QueueFull   uint64
+	RateLimited  uint64 // ErrRateLimited
+	InFlightFull uint64 // ErrInFlight
+	QueueFull    uint64 // ErrQueueFull
 
 	TimedOut  uint64 // requests that ended with ErrTimeout, accepted or not
 	Cancelled uint64 // messages that ended with the error of their ctx, accepted or not
@@ -61,14 +62,14 @@ type Stats struct {
 // Stats returns the dispatcher's counters.
 func (d *Dispatcher[Req, Resp]) Stats() Stats {
 	s := Stats{
-		Answered:    d.counters.Load(cAnswered), // before Queued, so that InFlight is not negative
-		Queued:      d.counters.Load(cQueued),
-		Commands:    d.counters.Load(cCommands),
-		RateLimited: d.counters.Load(cRateLimited),
-		InFlightMax: d.counters.Load(cInFlightFull),
-		QueueFull:   d.counters.Load(cQueueFull),
-		TimedOut:    d.counters.Load(cTimedOut),
-		Cancelled:   d.counters.Load(cCancelled),
+		Answered:     d.counters.Load(cAnswered), // before Queued, so that InFlight is not negative
+		Queued:       d.counters.Load(cQueued),
+		Commands:     d.counters.Load(cCommands),
+		RateLimited:  d.counters.Load(cRateLimited),
+		InFlightFull: d.counters.Load(cInFlightFull),
+		QueueFull:    d.counters.Load(cQueueFull),
+		TimedOut:     d.counters.Load(cTimedOut),
+		Cancelled:    d.counters.Load(cCancelled),
 	}
 	// A Call may be answered before Go has counted it.
 	s.InFlight = int(max(s.Queued, s.Answered) - s.Answered)
