@@ -105,11 +105,11 @@ func (q *Chan[T]) TryPush(v T) error {
 }
 
 // Push queues v and blocks while the channel is full, until ctx ends. The error is
-// ErrClosed or ctx.Err(), also if ctx had ended before; then v was not queued.
+// ErrClosed or ctx.Err(), even if ctx had ended before the call; then v was not queued.
 func (q *Chan[T]) Push(ctx context.Context, v T) error { return q.PushTimed(ctx, v, nil) }
 
 // PushTimed is Push that also ends, with context.DeadlineExceeded, when expired
-// delivers.
+// delivers. A nil expired never does.
 func (q *Chan[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -135,11 +135,11 @@ func (q *Chan[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 	return err
 }
 
-// PushBatch queues the values of vs one after the other, as Push does, and returns how
-// many. The error, one of Push's, says why not all. vs is not kept.
+// PushBatch queues the values of vs one after the other, as Push does, and returns
+// how many were queued; the error, one of Push's, says why not all. vs is not kept.
 func (q *Chan[T]) PushBatch(ctx context.Context, vs []T) (int, error) { return pushEach[T](q, ctx, vs) }
 
-// TryPop takes the oldest value without blocking.
+// TryPop takes the oldest value without blocking; ok is false if the channel was empty.
 func (q *Chan[T]) TryPop() (v T, ok bool) {
 	select {
 	case b, ok := <-q.ch:
@@ -151,13 +151,13 @@ func (q *Chan[T]) TryPop() (v T, ok bool) {
 	return v, false
 }
 
-// Pop takes the oldest value and blocks while there is none, until ctx ends. The error
-// is ErrClosed once the channel is closed and drained, or ctx.Err(), also if ctx had
-// ended before; then no value was taken.
+// Pop takes the oldest value and blocks while there is none, until ctx ends. The
+// error is ErrClosed once the channel is closed and drained, or ctx.Err(), even if
+// ctx had ended before the call; then no value was taken.
 func (q *Chan[T]) Pop(ctx context.Context) (T, error) { return q.PopTimed(ctx, nil) }
 
 // PopTimed is Pop that also ends, with context.DeadlineExceeded, when expired
-// delivers.
+// delivers. A nil expired never does.
 func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, err error) {
 	if err := ended(ctx); err != nil {
 		return v, err
@@ -175,13 +175,14 @@ func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, 
 	}
 }
 
-// PopBatch waits for one value as Pop does and takes up to len(dst) that are
-// there. The error is one of Pop's, and then none was taken. With an empty dst it does
-// not block, and returns 0 and ctx.Err().
+// PopBatch waits for one value as Pop does and takes up to len(dst) that are there.
+// After an error, which is one of Pop's, none was taken. With an empty dst it does
+// not block and returns 0 and ctx.Err().
 func (q *Chan[T]) PopBatch(ctx context.Context, dst []T) (int, error) { return popEach[T](q, ctx, dst) }
 
-// Close refuses further pushes; what was accepted can still be popped. It waits for
-// pushes that are in the middle of it, a moment.
+// Close refuses further pushes; what was accepted can still be popped. It waits,
+// for a moment, until the pushes that are under way have left, and may be called
+// again.
 func (q *Chan[T]) Close() {
 	for {
 		n := q.pushers.Load()

@@ -20,28 +20,29 @@
 // # What a queue promises
 //
 //   - A push is either accepted, and its value will be popped once, or refused
-//     with an error that says why. Close at the same moment changes nothing in
-//     that: closed is a bit of the word that a push claims its place with.
+//     with an error that says why. That holds beside a Close, too: closed is a bit
+//     of the word with which a push claims its place.
 //   - Full and empty are strict. TryPush answers [ErrFull] only if the queue was
 //     full, and TryPop answers false only if it was empty, not because another
 //     goroutine was quicker.
 //   - Values of one producer are popped in the order they were pushed. With one
 //     producer that is the order of the whole queue.
-//   - Those who wait sleep: consumers of an empty queue and producers of a full one.
-//     Only at a ring of 32 values or more, and only while values flow, they first
-//     stay awake for a pause of some microseconds, in case it ends the wait, and
-//     not after pauses that brought nothing. An idle queue burns no CPU.
+//   - Consumers of an empty queue and producers of a full one sleep, and an idle
+//     queue burns no CPU. At a ring with room for 32 values or more they first
+//     pause awake, for some microseconds, while values flow; if such pauses turn
+//     out to be of no use, they become rare.
 //   - A popped value is not kept alive by the queue.
 //
 // # Which one
 //
 // [NewRing] returns the concrete type, whose methods are called directly. [New]
-// returns the [Queue] interface and takes the backend from [Options]. The
-// methods of [Ring] and [Chan] are those of Queue: safe for many goroutines; a
-// nil context panics. All backends keep the promises above, with the exceptions
-// that [BackendZenQ] names; they differ in speed: [BackendRing] is the fast one
-// (with some tens of cells it is about even with a channel), [BackendChan] is the one to compare it with, and BackendZenQ is for those who
-// come from ZenQ and for measuring it, on Go 1.22 only.
+// returns the [Queue] interface and takes the backend from [Options]. The methods
+// of [Ring] and [Chan] are those of Queue: safe for many goroutines; a nil context
+// panics. All backends keep the promises above, with the exceptions that
+// [BackendZenQ] names; they differ in speed: [BackendRing] is the fast one (with a
+// capacity of some tens it is about as fast as a channel), [BackendChan] is the one
+// to compare it with, and BackendZenQ is for migrating from ZenQ and for measuring
+// it, on Go 1.22 only.
 //
 // # What lock-free means here
 //

@@ -49,7 +49,7 @@ var _ = [1]struct{}{}[MaxCapacity-ring.MaxCapacity]
 type Options struct {
 	// Capacity is how many values fit, rounded up to a power of two and at
 	// least 2. 0 means DefaultCapacity; negative, above MaxCapacity, or more
-	// than can be addressed is an error. All cells are allocated at once.
+	// than can be addressed is an error. All of them are allocated by New.
 	Capacity int
 
 	// Backend is the implementation; NewRing ignores it.

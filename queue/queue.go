@@ -18,15 +18,15 @@ type Queue[T any] interface {
 	// false if the queue was empty.
 	TryPop() (v T, ok bool)
 
-	// Pop takes the oldest value and blocks while there is none, until ctx
-	// ends. The error is ErrClosed once the queue is closed and drained, or
-	// ctx.Err(), also if ctx had ended before; then no value was taken.
+	// Pop takes the oldest value and blocks while there is none, until ctx ends.
+	// The error is ErrClosed once the queue is closed and drained, or ctx.Err(),
+	// even if ctx had ended before the call and there is a value; after an error no
+	// value was taken.
 	Pop(ctx context.Context) (T, error)
 
-	// PopBatch takes up to len(dst) values: it waits for the first as Pop
-	// does and takes what else is there. On an error it took none. With an
-	// empty dst it does not block and returns 0, and ctx.Err(): nil unless ctx
-	// has ended, also if the queue is closed.
+	// PopBatch takes up to len(dst) values: it waits for the first as Pop does and
+	// takes what else is there. On an error it took none. With an empty dst it does
+	// not block and returns 0 and ctx.Err(), even if the queue is closed.
 	PopBatch(ctx context.Context, dst []T) (int, error)
 
 	// Close refuses further pushes. What was accepted can still be popped.
@@ -34,8 +34,8 @@ type Queue[T any] interface {
 	// nothing.
 	Close()
 
-	// Len returns how many values are queued, a moment's value between 0 and
-	// Cap.
+	// Len returns how many values are queued, between 0 and Cap; it may have
+	// changed when it returns.
 	Len() int
 
 	// Cap returns how many values fit.
@@ -51,16 +51,15 @@ type Pusher[T any] interface {
 	// full, or ErrClosed.
 	TryPush(v T) error
 
-	// Push queues v and blocks while the queue is full, until ctx ends. The
-	// error is ctx.Err(), also if ctx had ended before and there was room, or
-	// ErrClosed; then v was not queued.
+	// Push queues v and blocks while the queue is full, until ctx ends. The error
+	// is ErrClosed, or ctx.Err(), even if ctx had ended before the call and there
+	// is room; after an error v was not queued.
 	Push(ctx context.Context, v T) error
 
-	// PushBatch queues the values of vs in their order, blocking as Push does,
-	// and returns how many: a prefix of that length was queued, and the error
-	// says why it is shorter than vs. With an empty vs it does not block and
-	// returns 0, and ctx.Err(): nil unless ctx has ended, also if the queue is
-	// closed.
+	// PushBatch queues the values of vs in their order, blocking as Push does, and
+	// returns how many: a prefix of that length was queued, and the error says why
+	// it is shorter than vs. With an empty vs it does not block and returns 0 and
+	// ctx.Err(), even if the queue is closed.
 	PushBatch(ctx context.Context, vs []T) (int, error)
 }
 
@@ -69,15 +68,16 @@ type Pusher[T any] interface {
 // be an allocation for each request; the queues of this package and
 // server.Server have it.
 type TimedPusher[T any] interface {
-	// PushTimed is Push; when it has received from expired it fails with
-	// context.DeadlineExceeded. A nil channel never delivers.
+	// PushTimed is Push that also ends when expired delivers, which it receives:
+	// the error is then context.DeadlineExceeded. A nil expired never does.
 	PushTimed(ctx context.Context, v T, expired <-chan time.Time) error
 }
 
-// TimedPopper is the consumers' side of TimedPusher.
+// TimedPopper is what TimedPusher is, for consumers: a Pop that can also give up
+// when a timer fires. The queues of this package have it.
 type TimedPopper[T any] interface {
-	// PopTimed is Pop; when it has received from expired it fails with
-	// context.DeadlineExceeded. A nil channel never delivers.
+	// PopTimed is Pop that also ends when expired delivers, which it receives: the
+	// error is then context.DeadlineExceeded. A nil expired never does.
 	PopTimed(ctx context.Context, expired <-chan time.Time) (T, error)
 }
 
@@ -94,8 +94,8 @@ var (
 	ErrUnavailable = errors.New("queue: backend unavailable")
 )
 
-// Stats is what a queue counted. Fields are read one after the other while the
-// queue works on; at rest they are exact, and Pushed - Popped is Len.
+// Stats is what a queue counted since New. Its fields are read one after the other
+// while the queue works; at rest they are exact, and Pushed - Popped is Len.
 type Stats struct {
 	Pushed uint64 // values accepted
 	Popped uint64 // values taken out

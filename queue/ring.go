@@ -57,7 +57,7 @@ func (q *Ring[T]) push(v *T) error {
 }
 
 // Push queues v and blocks while the ring is full, until ctx ends. The error is
-// ErrClosed or ctx.Err(), also if ctx had ended before; then v was not queued.
+// ErrClosed or ctx.Err(), even if ctx had ended before the call; then v was not queued.
 func (q *Ring[T]) Push(ctx context.Context, v T) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (q *Ring[T]) Push(ctx context.Context, v T) error {
 }
 
 // PushTimed is Push that also ends, with context.DeadlineExceeded, when expired
-// delivers.
+// delivers. A nil expired never does.
 func (q *Ring[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -96,10 +96,10 @@ func (q *Ring[T]) pushSlow(ctx context.Context, v T, expired <-chan time.Time) (
 	return sleepToPush[T](q, &q.waits, ctx, v, expired)
 }
 
-// PushBatch queues the values of vs in their order and blocks while the ring
-// is full, until ctx ends. As many as there is room for are claimed at once
-// and stand in one piece. It returns how many were queued, and the error, one of
-// Push's, says why not all. vs is not kept.
+// PushBatch queues the values of vs in their order and blocks while the ring is
+// full, until ctx ends. As many as there is room for are queued at once, with no
+// other producer's values between them. It returns how many were queued; the error,
+// one of Push's, says why not all. vs is not kept.
 func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 	if err := ended(ctx); err != nil {
 		return 0, err
@@ -135,7 +135,8 @@ func (q *Ring[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 	}
 }
 
-// TryPop takes the oldest value without sleeping.
+// TryPop takes the oldest value; ok is false if the ring was empty. It never
+// sleeps, but waits out a producer that is about to fill the next cell.
 func (q *Ring[T]) TryPop() (v T, ok bool) {
 	s := q.popInto(&v)
 	return v, s == ring.OK
@@ -160,9 +161,9 @@ func (q *Ring[T]) popInto(v *T) ring.Status {
 	}
 }
 
-// Pop takes the oldest value and blocks while there is none, until ctx ends. The error
-// is ErrClosed once the ring is closed and drained, or ctx.Err(), also if ctx had ended
-// before; then no value was taken.
+// Pop takes the oldest value and blocks while there is none, until ctx ends. The
+// error is ErrClosed once the ring is closed and drained, or ctx.Err(), even if ctx
+// had ended before the call; then no value was taken.
 func (q *Ring[T]) Pop(ctx context.Context) (v T, err error) {
 	if err := ended(ctx); err != nil {
 		return v, err
@@ -178,7 +179,7 @@ func (q *Ring[T]) Pop(ctx context.Context) (v T, err error) {
 }
 
 // PopTimed is Pop that also ends, with context.DeadlineExceeded, when expired
-// delivers.
+// delivers. A nil expired never does.
 func (q *Ring[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, err error) {
 	if err := ended(ctx); err != nil {
 		return v, err
@@ -202,9 +203,9 @@ func (q *Ring[T]) popSlow(ctx context.Context, expired <-chan time.Time) (v T, e
 	return sleepToPop[T](q, &q.waits, ctx, expired)
 }
 
-// PopBatch waits for one value as Pop does and takes up to len(dst) that are
-// there, claimed at once. The error is one of Pop's, and then none was taken. With an
-// empty dst it does not block, and returns 0 and ctx.Err().
+// PopBatch waits for one value as Pop does and takes up to len(dst) that are there,
+// claimed at once. After an error, which is one of Pop's, none was taken. With an
+// empty dst it does not block and returns 0 and ctx.Err().
 func (q *Ring[T]) PopBatch(ctx context.Context, dst []T) (int, error) {
 	if err := ended(ctx); err != nil || len(dst) == 0 {
 		return 0, err
@@ -252,7 +253,8 @@ func (q *Ring[T]) popBatch(dst []T) (int, ring.Status) {
 	}
 }
 
-// Close refuses further pushes; what was accepted can still be popped.
+// Close refuses further pushes; what was accepted can still be popped. It does not
+// block, and may be called again.
 func (q *Ring[T]) Close() {
 	q.ring.Close()
 	q.waits.wakeAll()
