@@ -26,18 +26,18 @@ type Result[Resp any] struct {
 	Err   error
 }
 
-// RequestAll sends all of reqs, up to 64 under way at once, and waits for their
-// replies: out[i] is the outcome of reqs[i], as Request would have returned it,
-// and every out[i] is set when RequestAll returns. A Timeout runs from the call
-// of RequestAll, for each request. Replies are collected in order; a request
-// keeps its place in flight until then.
+// RequestAll sends all of reqs, up to 64 of them under way at once, and waits for
+// the replies: out[i] is the outcome of reqs[i], as Request would have returned it,
+// and every out[i] is set when RequestAll returns. Options.Timeout is for each
+// request, and runs from the call of RequestAll. Replies are collected in order,
+// and a request keeps its place in flight until its own is.
 //
-// It returns nil if every request was accepted and answered, though handlers
-// may have failed: look at out. Otherwise it returns the first error in out that is
-// a refusal, ErrTimeout, ErrClosed or ctx's, even if a handler returned it. After ctx or
-// the Timeout has ended, or the server was closed, the rest of reqs is not sent.
-// If out is shorter than reqs, nothing is sent, out is left alone, and the error
-// says so; if it is longer, its other elements are left alone.
+// It returns nil if every request was accepted and answered, even if handlers
+// returned errors: those are in out. Otherwise it returns the first error in out
+// that is a refusal, ErrTimeout, ErrClosed or ctx's, even if a handler returned it.
+// After ctx or the Timeout has ended, or the server was closed, the rest of reqs is
+// not sent. If out is shorter than reqs, that is an error, nothing is sent and out
+// is not changed; if it is longer, the elements beyond len(reqs) are not changed.
 func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out []Result[Resp]) error {
 	arg.Context(ctx, "dispatcher")
 	if len(out) < len(reqs) {

@@ -11,9 +11,9 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/reply"
 )
 
-// Call is a request that was sent with Go. Its methods may be called by any
-// goroutine, and by many at once. It is not recycled: keep it as long as you
-// like.
+// Call is a request that was sent with Dispatcher.Go. Its methods may be called by
+// many goroutines at once. It is not recycled and keeps its outcome: hold it for as
+// long as you like.
 type Call[Resp any] struct{ state call[Resp] }
 
 // call has its own type so that its hook is not a method of Call.
@@ -40,11 +40,11 @@ type shared struct {
 // until it is queued: for the limits and for room, until ctx or Options.Timeout
 // ends, which are those of the request.
 //
-// When ctx ends before its turn, it is not handled by a server; and neither when
-// the Timeout ends and somebody waits for it, or asks Ready. A Call that nobody
+// A server does not handle it if ctx ends before its turn; nor if the Timeout ends
+// before its turn and somebody has called Wait or Ready since. A Call that nobody
 // looks at keeps its place in flight until it is answered.
 //
-// The Call is the one allocation that this costs.
+// Go allocates the Call and nothing else.
 func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], error) {
 	arg.Context(ctx, "dispatcher")
 	var p *pending[Resp] // for the limits and the Timeout
@@ -108,8 +108,9 @@ func (s *call[Resp]) Resolving() {
 // Resolved is called once, when the outcome is there.
 func (s *call[Resp]) Resolved() { s.gate.Wake() }
 
-// Ready reports whether Wait would return the outcome at once. It does not
-// block. A request whose ctx or Timeout has ended has that as its outcome.
+// Ready reports whether Wait would return the outcome at once. It does not block.
+// If the request's ctx or Timeout has ended before there was a reply, that is its
+// outcome.
 func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() || c.state.late() }
 
 // Wait returns the outcome of the request, as Request would have, and blocks

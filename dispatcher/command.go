@@ -6,14 +6,14 @@ import (
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
-// Send sends a command: nil means that it was accepted. It will be handled once
-// or, if the server cannot (it is closed, sheds or evicts it, or its pool is
-// full), handed to server.Options.OnCommandError, as is one that the handler
-// fails. Send does not wait for the handler. ctx governs the acceptance only: it
-// bounds how long Send waits for the limits and for the queue, and a command
-// that was accepted is handled even if ctx ends then. The handler is given ctx
-// as it is; that of an HTTP request, for example, has often ended by then:
-// context.WithoutCancel makes one that has not.
+// Send sends a command: nil means that it was accepted. A server handles it once
+// or, if it cannot (it is closed, sheds or evicts the command, or its pool is
+// full), hands it to server.Options.OnCommandError, as it does with one for which
+// the handler returns an error. Send does not wait for the handler. ctx governs the
+// acceptance only: it bounds how long Send waits for the limits and for the queue,
+// and a command that was accepted is handled even if ctx ends then. The handler is
+// given ctx as it is; that of an HTTP request, for example, has often ended by
+// then. Pass context.WithoutCancel(ctx) if the handler must not see that.
 //
 // The error is ctx.Err(), a refusal, which is ErrOverloaded, or ErrClosed; then
 // the command was not accepted.
@@ -50,11 +50,11 @@ func (d *Dispatcher[Req, Resp]) TrySend(cmd Req) error {
 }
 
 // SendAll sends commands in their order and returns how many were accepted: a
-// prefix of that length was, and the error, one of Send's, says why it is
-// shorter. It blocks as Send does. Unless there is a rate limit, or Overflow is
-// Reject, they are queued in batches of 64, which is cheaper than one by one, and
-// copied for that: large commands are better sent by pointer. With none it returns 0
-// and nil, and cmds is not kept.
+// prefix of that length was, and the error, one of Send's, says why it is shorter.
+// It blocks as Send does. Unless there is a rate limit, or Overflow is Reject, they
+// are queued in batches of 64, which is cheaper than one by one, and copied for
+// that: large commands are better sent by pointer. With no cmds it returns 0 and
+// nil. cmds is not kept.
 func (d *Dispatcher[Req, Resp]) SendAll(ctx context.Context, cmds []Req) (int, error) {
 	arg.Context(ctx, "dispatcher")
 	c := d.chunks.Get().(*chunk[Req, Resp])

@@ -15,10 +15,10 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// Dispatcher sends messages to one server or queue. It keeps no goroutine and
-// needs no closing. Use New. All methods may be called from many goroutines at
-// once, and there may be many dispatchers to one server, each with its own
-// limits. A nil context is a programming error and panics.
+// Dispatcher sends messages to one server or queue. Use New. It runs no goroutine
+// and need not be closed. All methods may be called from many goroutines at once,
+// and there may be many dispatchers to one server, each with its own limits. A nil
+// context is a programming error and panics.
 type Dispatcher[Req, Resp any] struct {
 	to     queue.Pusher[Envelope[Req, Resp]]
 	timed  queue.TimedPusher[Envelope[Req, Resp]] // to, if it has it

@@ -25,11 +25,12 @@
 //
 // # Back-pressure
 //
-// By default a sender waits: for the rate limit, for a place among the requests
-// in flight, for room in the queue. With Overflow set to Reject it does not, and
-// the refusal says why. Every refusal matches [ErrOverloaded] and says which limit
-// it was: [ErrRateLimited], [ErrInFlight], [ErrQueueFull], [ErrShed] or
-// server.ErrPoolFull. None of them allocates.
+// By default a sender waits: for the rate limit, for a place among the requests in
+// flight, for room in the queue. With Overflow set to Reject it does not, and the
+// refusal says why. Every refusal matches [ErrOverloaded] and says which limit it
+// was: [ErrRateLimited], [ErrInFlight], [ErrQueueFull], [ErrShed] or
+// server.ErrPoolFull. None of them allocates, unless a Limiter of your own adds its
+// reason.
 //
 //	if errors.Is(err, dispatcher.ErrOverloaded) {
 //		w.WriteHeader(http.StatusServiceUnavailable)

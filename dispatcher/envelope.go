@@ -49,18 +49,19 @@ func (e Envelope[Req, Resp]) Reply(resp Resp, err error) bool {
 	return e.slot != nil && e.slot.Resolve(e.gen, resp, err)
 }
 
-// Abandoned reports that nobody waits for this request any more: it was
-// answered, or its caller has left because its context or Timeout had ended.
-// Handling it would be for nothing. The caller of Go leaves when it waits, or asks
-// Ready; look at Context too. A command is never abandoned.
+// Abandoned reports whether nobody waits for this request any more: it was
+// answered, or its caller has left because its context or Timeout had ended. Then
+// there is no point in handling it. For a request sent with Go the end of its time
+// is noticed only when somebody calls Wait or Ready, so look at Context, too. A
+// command is never abandoned.
 func (e Envelope[Req, Resp]) Abandoned() bool {
 	return e.slot != nil && !e.slot.Live(e.gen)
 }
 
 // Enqueued returns when the dispatcher offered the message to the queue, with a
 // monotonic clock reading, so that time.Since tells its age, any wait for room
-// included. It is the zero time unless Options.Timing is on, or what the
-// dispatcher sends to wants it (Stamped).
+// included. It is the zero time unless Options.Timing is on, or the target asks for
+// it (see Stamped).
 func (e Envelope[Req, Resp]) Enqueued() time.Time {
 	if e.at == 0 {
 		return time.Time{}

@@ -10,10 +10,11 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// The refusals. Each is also ErrOverloaded for errors.Is.
+// The refusals. errors.Is matches each with ErrOverloaded, too. None allocates, but
+// for what a Limiter of your own returns.
 var (
 	// ErrOverloaded is what all refusals have in common: the message was not
-	// handled because there was too much to do. Trying again later makes sense.
+	// handled because there was too much to do. Trying again later may succeed.
 	ErrOverloaded = errors.New("dispatcher: overloaded")
 
 	// ErrRateLimited: the rate limit was reached, or would not have let the
@@ -35,11 +36,12 @@ var (
 
 var (
 	// ErrTimeout: Options.Timeout passed before there was a reply. It is also
-	// context.DeadlineExceeded; the end of the caller's own ctx is not it.
+	// context.DeadlineExceeded. When the caller's own ctx ends, the error is
+	// ctx.Err() and not this.
 	ErrTimeout = errs.New("dispatcher: request timed out", context.DeadlineExceeded)
 
-	// ErrClosed: the queue refuses messages for good. It is also
-	// queue.ErrClosed, and server.ErrServerClosed is also it.
+	// ErrClosed: the queue or server is closed and accepts nothing more. It is also
+	// queue.ErrClosed; server.ErrServerClosed is also ErrClosed.
 	ErrClosed = errs.New("dispatcher: closed", queue.ErrClosed)
 
 	// ErrResponseType: As found a response of another type.
@@ -52,13 +54,13 @@ var (
 	errTooLateTimeout = errs.New("dispatcher: rate limit reached until after the Timeout", ErrRateLimited, ErrTimeout)
 )
 
-// As returns a response as a T. It is made to be wrapped around a call:
+// As returns a response as a T. It takes what Request returns:
 //
 //	data, err := dispatcher.As[[]uint32](d.Request(ctx, GetData{1}))
 //
 // An err that is not nil comes back unchanged. If v is not a T the error is
-// ErrResponseType, and its text names both types. A nil v is the nil of T if that
-// is an interface.
+// ErrResponseType, and its text names both types. A nil v is returned as a nil T if
+// T is an interface.
 func As[T, Resp any](v Resp, err error) (T, error) {
 	var zero T
 	if err != nil {

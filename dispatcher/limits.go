@@ -78,16 +78,16 @@ func (s *shared) release() {
 	}
 }
 
-// SetRate changes Options.RateLimit and Options.Burst, whose rules hold, while
-// the dispatcher works; a limit of 0, with a burst of 0, lifts it. It does not block. What may be
-// sent at once now still may, up to the new burst. Senders that wait are let
-// through by the new rate, in their order; those that it would let through after
-// the end of their time are refused at once.
+// SetRate changes Options.RateLimit and Options.Burst, whose rules hold, while the
+// dispatcher works; a limit of 0, with a burst of 0, lifts it. It does not block.
+// What may be sent at once now may still be, up to the new burst. Senders that wait
+// are let through at the new rate, in their order; those whose turn would now come
+// after their ctx or Timeout ends are refused at once.
 //
-// A dispatcher that was made without a RateLimit has none to change, so that it
-// pays nothing for it; with a Limiter, that one sets the rate. Both are errors.
-// To begin without a limit, make the dispatcher with a high one, or call SetRate
-// with 0 next.
+// It is an error if the dispatcher was made without a RateLimit, as it then has
+// nothing to change and pays nothing for it, or with a Limiter, which has its own
+// rate. To begin without a limit, make the dispatcher with any RateLimit and call
+// SetRate(0, 0).
 func (d *Dispatcher[Req, Resp]) SetRate(limit float64, burst int) error {
 	if err := validRate("SetRate: ", limit, burst); err != nil {
 		return err

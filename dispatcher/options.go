@@ -13,71 +13,76 @@ import (
 type Overflow uint8
 
 const (
-	// Block waits until there is room, or ctx or Timeout ends; the default. A wait
-	// for the rate that would be longer than that is refused at once, with
-	// ErrRateLimited, which is then context.DeadlineExceeded or ErrTimeout too.
+	// Block, the default, waits until there is room, or until ctx or the Timeout
+	// ends. A wait for the rate that would end after the deadline of ctx or the
+	// Timeout is refused at once, with ErrRateLimited, which then also is
+	// context.DeadlineExceeded, or ErrTimeout.
 	Block  Overflow = iota
 	Reject          // refuse at once, with an error that is ErrOverloaded
 )
 
-// Limiter is a rate limit. *rate.Limiter of golang.org/x/time/rate is one.
+// Limiter is a rate limit of one's own; *rate.Limiter of golang.org/x/time/rate is
+// one. Its methods are called by many goroutines at once.
 type Limiter interface {
 	// Allow takes a token if there is one now. It must not block.
 	Allow() bool
-	// Wait takes a token, waiting for it until ctx ends.
+	// Wait takes a token, waiting for it until ctx ends. An error means that none
+	// was taken; if ctx has not ended, the message is refused with ErrRateLimited
+	// joined with that error.
 	Wait(ctx context.Context) error
 }
 
-// Options tunes a Dispatcher. The zero value has no limits and waits.
+// Options tunes a Dispatcher. With the zero value there are no limits and no
+// Timeout, and senders wait while the queue is full.
 type Options struct {
-	// RateLimit is how many messages, requests and commands together, may be
-	// sent each second in the long run: in any time at all, no more than the
-	// Burst and what the rate brings in that time. Senders that wait are let through in
-	// the order in which they came. 0 means no limit (in golang.org/x/time/rate,
-	// 0 admits nothing); negative, infinite or NaN is an error. SetRate changes
-	// it. Nobody waits for it when the server is closed: the answer is then
-	// server.ErrServerClosed.
+	// RateLimit is how many messages, requests and commands together, may be sent
+	// each second: in any period of t seconds, at most Burst + RateLimit × t.
+	// Senders that wait are let through in the order in which they came. 0 means no
+	// limit (in golang.org/x/time/rate, 0 admits nothing); negative, infinite or
+	// NaN is an error. SetRate changes it. Nobody waits for it once the server is
+	// closed: the error is then server.ErrServerClosed.
 	RateLimit float64
 
-	// Burst is how many messages may be sent at once when none were for a
-	// while. 0 means RateLimit/100, rounded down, and at least 1; negative, or
-	// any without RateLimit, is an error.
+	// Burst is how many messages may be sent at once after a time without any. 0
+	// means RateLimit/100, rounded down, and at least 1; negative, or any without
+	// RateLimit, is an error.
 	Burst int
 
-	// Limiter is a rate limit of the caller's own, perhaps shared. Setting
-	// RateLimit too is an error.
+	// Limiter is a rate limit of the caller's own in place of RateLimit, perhaps
+	// shared with others. nil means RateLimit; both is an error.
 	Limiter Limiter
 
-	// MaxInFlight is how many requests may await their replies, those of Go
-	// and RequestAll included. Those that wait for a place are served in order. A
-	// Call keeps its place until it has an outcome: once that can be seen, the
-	// place is free. A request of RequestAll keeps it until RequestAll has collected
-	// its reply. 0 means no limit; negative is an error.
+	// MaxInFlight is how many requests may await their replies, those of Go and
+	// RequestAll included. Those that wait for a place get it in the order in which
+	// they came. A Call keeps its place until it has an outcome, and the place is
+	// free by the time that Ready is true or Wait returns. A request of RequestAll
+	// keeps its place until RequestAll has collected its reply. 0 means no limit;
+	// negative is an error.
 	MaxInFlight int
 
 	// Overflow says whether to wait or to refuse when RateLimit, MaxInFlight
 	// or the queue is reached.
 	Overflow Overflow
 
-	// Timeout bounds each request from the call to the reply, waiting for
-	// limits and for the queue included; it then fails with ErrTimeout. 0 means
-	// that only ctx ends a request; negative is an error. Commands have none:
-	// use ctx.
+	// Timeout is how long a request may take, from the call to the reply, waiting
+	// for limits and for the queue included; then it fails with ErrTimeout. 0 means
+	// that only ctx ends a request; negative is an error. Commands have none: use
+	// ctx.
 	//
 	// Neither Timeout nor ctx interrupts a handler that runs on the caller's
 	// own goroutine (see server.CallerRuns); its result is returned even when
 	// it is late.
 	Timeout time.Duration
 
-	// Lane is which lane of a server, of its Options.Lanes, this dispatcher sends
-	// on. 0 is the most urgent one, so that a server's lanes change nothing for
-	// dispatchers that do not choose: who can wait takes a higher number. Negative,
-	// or a lane that the target does not have, is an error. See Lanes.
+	// Lane is the lane, of those of server.Options.Lanes, that this dispatcher
+	// sends on. 0 is the most urgent one: leave it for those who cannot wait, and
+	// take a higher number for those who can. Negative, or a lane that the target
+	// does not have, is an error. See the type Lanes.
 	Lane int
 
-	// Timing stamps each message that goes through the queue when it is sent,
-	// for Envelope.Enqueued. It costs a clock read (20 to 70 ns, by machine). A server that
-	// needs it turns it on by itself.
+	// Timing notes for each message that goes through the queue when it was sent,
+	// for Envelope.Enqueued. It costs a clock read (20 to 70 ns, by machine). A
+	// server whose options need it turns it on by itself.
 	Timing bool
 }
 
