@@ -12,29 +12,28 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// AdaptiveOptions has a server find out by itself how many handler calls to run
-// at once: as many as do not make each other slow, by the latency of few at a time
-// and of many (a gradient, as in Netflix's concurrency-limits, with the baseline
-// of Envoy's filter). The zero value does not.
+// AdaptiveOptions lets a server find out by itself how many handler calls to run at
+// once: as many as do not slow each other down. For that it compares the latency of
+// few at a time with that of many (a gradient, as in Netflix's concurrency-limits,
+// with the baseline of Envoy's filter). The zero value turns it off.
 //
 // It limits two things, each by itself. With Options.Concurrency above 1, how many
-// of the goroutines that drain the queue do so; but a call that has begun, or a
-// message that was awaited, is not taken back. With a handler that offloads, how
-// many messages the pool has at a time, those that wait there included: the others
-// wait in the server's backlog, where Options.Shed sees their age in time. So do
-// those that wait for others of their key (Keyer), whatever the limit. The limits
-// are in Stats. On anything else there is no effect.
+// of its goroutines drain the queue; one that has begun to wait for a message, or
+// to handle it, still does. With a handler that offloads, how many messages the
+// pool has at a time, those that wait there included: the others wait in the
+// server's backlog, as do those that wait for their key (Keyer), whatever the
+// limit. The limits are in Stats. It has no effect on anything else.
 type AdaptiveOptions struct {
-	// Min is the lowest limit. At first, and from time to time, the limit is at
-	// Min for a few calls, to measure a baseline: choose a number of calls that do
-	// not slow each other down. While it is measured, Min calls that do not return,
-	// or wait for their own server, hold up all others. 0 means 1; negative is an
-	// error.
+	// Min is the lowest limit. At first, and from time to time, the limit is Min
+	// for some tens of calls, to measure the latency of few: choose a number of
+	// calls that do not slow each other down. Meanwhile Min calls that do not
+	// return, or that wait for their own server, hold up all others. 0 means 1;
+	// negative is an error.
 	Min int
 
-	// Max is how many calls may run at once, and what turns it on; with
-	// Concurrency above 1, no more than that in any case. 0 turns it off, and Min
-	// must be 0 then too; negative, or less than Min, is an error.
+	// Max is the highest limit, and turns it on. Of the goroutines that drain the
+	// queue there are no more than Concurrency in any case. 0 turns it off, and Min
+	// must then be 0, too; negative, or less than Min, is an error.
 	Max int
 }
 

@@ -20,15 +20,15 @@
 //
 // # Whose goroutine
 //
-// Being the server is a role, not a goroutine. Whoever has it runs the handler,
-// and there is one who has it, or nobody, which means that nothing waits.
+// Being the server is a role, not a goroutine. One goroutine at a time has it and
+// runs the handler; if none has, no message waits.
 //
 //   - A request that finds the server idle may take the role and run the handler
 //     on its own goroutine, with no queue, no reply slot and no switch between
 //     goroutines. [CallerRuns] says when.
-//   - Otherwise the message is queued. Whoever has the role when it comes, or
-//     takes it by queueing, sees to it: usually by handing the role to the
-//     server's own goroutine, which drains the queue and sleeps when it is empty.
+//   - Otherwise the message is queued. Whoever has the role then sees to it, or,
+//     if nobody has, its sender takes the role and hands it to the server's own
+//     goroutine, which drains the queue and sleeps when it is empty.
 //
 // Handler calls never overlap, and each sees what the one before wrote. With
 // Options.Concurrency above 1, that many goroutines drain the queue instead,
@@ -38,26 +38,27 @@
 //
 // With Options.Lanes there are several queues, one more urgent than the next, and
 // dispatcher.Options.Lane says which one a dispatcher sends on. The most urgent
-// message that waits is handled next; a guard sees to it that the less urgent
-// ones are not left waiting forever.
+// message that waits is handled next, and [LaneGuard] keeps the less urgent ones
+// from waiting forever.
 //
 // # CPU-heavy messages
 //
-// A handler that is an [Offloader] sends messages it chooses to
-// Options.Pool, a *pool.Pool for example, where their handler calls run beside
-// each other and beside the others, so that they must not touch the handler's state
-// without a lock. The server never waits for the pool: what
-// it does not take at once goes to a backlog, which has as many places as the
-// queue: Options.Queue.Capacity. When that is full, a request fails with
-// [ErrPoolFull], and a command is handed to Options.OnCommandError with it.
+// A handler that is an [Offloader] sends messages that it chooses to Options.Pool,
+// a *pool.Pool for example. Their handler calls run there beside each other and
+// beside all others, so they must not touch the handler's state without a lock. The
+// server never waits for the pool: what it does not take at once goes to a backlog,
+// which has as many places as the queue (Options.Queue.Capacity). When that is
+// full, a request fails with [ErrPoolFull], and a command is handed to
+// Options.OnCommandError with it.
 //
 // So a Send of commands that are offloaded is not held back by a pool that is busy:
-// it waits for room in the queue, which the server empties into the backlog. A sender
-// that is to be held back makes them requests, with a dispatcher whose MaxInFlight is
-// no more than the backlog has places, and Dispatcher.Go if it is not to wait for each.
+// it waits for room in the queue, which the server empties into the backlog. To be
+// held back, a sender makes them requests, with a dispatcher whose MaxInFlight is no
+// more than the backlog has places, and uses Dispatcher.Go if it is not to wait for
+// each.
 //
-// With a [Keyer], the messages of one key, of one user or account for example,
-// are handled one after the other there, and those of others beside them.
+// With a [Keyer], offloaded messages with one key, of one user or account for
+// example, are handled one after the other, and those with other keys beside them.
 //
 // # Under overload
 //
@@ -65,14 +66,15 @@
 // messages that have waited too long while the queue does not empty,
 // Options.DropOldest the oldest of a full queue; their senders are told at once,
 // with dispatcher.ErrShed. Options.Adaptive finds out how many handler calls to
-// run at once. [Stats] counts what became of each message, by its reason.
+// run at once. [Stats] counts the messages that were not handled, by reason.
 //
 // # The end
 //
-// Shutdown refuses what is new, handles all that was accepted, calls the
-// handler's Stop, and returns nil. Close refuses what was not handled yet, too, and
-// so does the end of Run's ctx. A service that is told to stop, by SIGTERM for
-// example, therefore gives Run a ctx of its own, and stops from the outside in:
+// Shutdown refuses what is new, handles all that was accepted, calls the handler's
+// Stop, and returns nil. Close refuses what was accepted and not handled yet, too,
+// and so does the end of Run's ctx. A service that is told to stop, by SIGTERM for
+// example, therefore gives Run another ctx than the signal's, and stops from the
+// outside in:
 //
 //	go srv.Run(context.Background()) // not the signal's ctx, whose end is Close
 //	<-signalled.Done()
@@ -87,13 +89,13 @@
 //
 // An error goes to the caller as it is. A panic becomes a [*PanicError] for its
 // caller, and the server goes on. A handler that calls runtime.Goexit ends the
-// goroutine it runs on, as any function does: its caller's, if the caller runs
-// it; else the server replaces its own, and the caller gets [ErrGoexit]. For
-// commands there is nobody to tell; their failures are logged, a panic with its stack,
-// and handed to Options.OnCommandError.
+// goroutine it runs on, as any function does: its caller's, if the caller runs it;
+// else the server replaces its own, and the caller gets [ErrGoexit]. A command has
+// no caller that waits: its failure is logged, a panic with its stack, and handed to
+// Options.OnCommandError.
 //
-// With [Supervise], a handler that panicked is replaced by one with clean state,
-// and the server ends when that happens too often.
+// With [Supervise], a handler that panicked or called Goexit is replaced by one
+// with clean state, and the server ends if that happens too often.
 //
 // A handler must not wait for its own server, by a Request to it or a Send
 // into its full queue, and neither must Options.OnCommandError: the server would

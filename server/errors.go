@@ -9,35 +9,37 @@ import (
 )
 
 var (
-	// ErrServerClosed is the answer to messages that come after Shutdown or
-	// Close, and to requests that Close did not let be handled. It is also
-	// dispatcher.ErrClosed and queue.ErrClosed.
+	// ErrServerClosed is the error of messages that come after Shutdown or Close,
+	// and of those that were queued and not handled yet at the time of Close. For
+	// errors.Is it is also dispatcher.ErrClosed and queue.ErrClosed.
 	ErrServerClosed = errs.New("server: closed", dispatcher.ErrClosed)
 
 	// ErrNoHandler: there is no handler for a message of this type.
 	ErrNoHandler = errors.New("server: no handler")
 
-	// ErrPoolFull: the pool and the backlog before it, which has as many places
-	// as the queue, are full. A request fails with it, and a command is handed to
-	// Options.OnCommandError with it. It is also dispatcher.ErrOverloaded.
+	// ErrPoolFull: the pool is full, and so is the backlog in front of it, which
+	// has as many places as the queue. A request fails with it, and a command is
+	// handed to Options.OnCommandError with it. For errors.Is it is also
+	// dispatcher.ErrOverloaded.
 	ErrPoolFull = errs.New("server: pool full", dispatcher.ErrOverloaded)
 
 	// ErrNoPool: the handler wants the message offloaded, and Options.Pool is
 	// nil.
 	ErrNoPool = errors.New("server: cannot offload: Options.Pool is nil")
 
-	// ErrGoexit: the handler called runtime.Goexit.
+	// ErrGoexit: the handler called runtime.Goexit, or a Starter, Stopper or
+	// Executor did.
 	ErrGoexit = errors.New("server: handler called runtime.Goexit")
 
-	// ErrRestarting is the answer to middleware that calls next again after a
-	// handler of Supervise has failed there, while that is not replaced.
+	// ErrRestarting is what next returns to middleware that calls it again after a
+	// handler of Supervise has failed, and before that is replaced.
 	ErrRestarting = errors.New("server: the handler has failed and is not restarted yet")
 
-	// ErrTooManyRestarts is what Run returns when a handler of Supervise failed
-	// more often than its RestartOptions allow.
+	// ErrTooManyRestarts is in the error of Run when a handler of Supervise failed
+	// more often than its RestartOptions allow. Use errors.Is.
 	ErrTooManyRestarts = errors.New("server: too many restarts")
 
-	// ErrRunTwice is the answer to a second Run.
+	// ErrRunTwice is the error of a second Run.
 	ErrRunTwice = errors.New("server: Run was called before")
 )
 
@@ -45,7 +47,7 @@ var (
 // errors.As.
 type PanicError struct {
 	Value any    // what the handler panicked with
-	Stack []byte // of the goroutine at that moment, as debug.Stack formats it
+	Stack []byte // of the goroutine at that time, as debug.Stack formats it
 }
 
 // Error tells the value, and not the stack.

@@ -13,9 +13,10 @@ import (
 // one before wrote, whatever goroutines run them: the handler's state needs no
 // lock.
 //
-// The ctx is the sender's own, unchanged. A request whose ctx has ended is not
-// handled; a command is, with the ctx that has ended. A handler that wants to
-// know when the server stops implements Starter.
+// The ctx is the sender's own, unchanged. A request whose ctx has ended before its
+// turn is not handled; a command is, with the ctx that has ended. A handler that
+// wants to know when the server stops has to be a Starter. The optional interfaces
+// of a Handler are Offloader, Keyer, Starter and Stopper.
 type Handler[Req, Resp any] interface {
 	// HandleRequest handles a request. What it returns is what the caller gets.
 	HandleRequest(ctx context.Context, req Req) (Resp, error)
@@ -25,20 +26,22 @@ type Handler[Req, Resp any] interface {
 	HandleCommand(ctx context.Context, cmd Req) error
 }
 
-// Offloader is a Handler that chooses messages for Options.Pool. Their handler calls
-// run beside each other, and beside those on the server's goroutine: they must not
-// touch the handler's state without a lock. Put what a call needs into its message,
-// and return what it found to the caller of a request, or send it on as a command.
-// Its own server refuses that once Shutdown has begun; another one does not, if it is
-// shut down after this one: see the example.
+// Offloader is an optional interface of a Handler that chooses messages for
+// Options.Pool. Their handler calls run beside each other, and beside those on the
+// server's goroutine: they must not touch the handler's state without a lock. Put
+// what a call needs into its message, and return what it found to the caller of a
+// request, or send it on as a command. Its own server refuses that command once
+// Shutdown has begun; another server, shut down after this one, does not: see the
+// example.
 type Offloader[Req any] interface {
-	// Offload reports whether to handle this message on the pool. It is called
-	// under the same rules as the handler, must be quick, and may be asked more
-	// than once about one message.
+	// Offload reports whether to handle this message on the pool. It is called as
+	// the handler is, one call at a time with Concurrency 1, must be quick, and may
+	// be called more than once for one message.
 	Offload(req Req) bool
 }
 
-// Starter is a Handler that wants to know when it starts.
+// Starter is an optional interface of a Handler: it is told when the server starts,
+// and given the server's cancellation token.
 type Starter interface {
 	// Start is called once, before the first message. The token ends when the
 	// server stops: when Close is called or Run's ctx ends, or when Shutdown
@@ -47,19 +50,21 @@ type Starter interface {
 	Start(token context.Context) error
 }
 
-// Stopper is a Handler that wants to know when it ends.
+// Stopper is an optional interface of a Handler: it is told when the server ends,
+// to flush its state for example.
 type Stopper interface {
-	// Stop is called once, after the last message, when the server ends in
-	// whatever way; but not if the handler is a Starter too and was not started,
-	// or could not be. The ctx is that of a Shutdown that waits; with none, it
-	// is one that does not end. The error comes back from Run and Shutdown.
+	// Stop is called once, after the last message, in whatever way the server ends;
+	// but not if the handler is a Starter, too, and Start was not called or failed.
+	// The ctx is that of the latest Shutdown, if that still waits; otherwise one
+	// that does not end. The error is returned by Run and Shutdown.
 	Stop(ctx context.Context) error
 }
 
-// Funcs is a Handler as a value. A nil Request or Command answers
-// ErrNoHandler, and its text names the field; a nil Offload offloads nothing, and what it may choose is said at
-// Offloader; with a nil Key no message has one, see Keyer. These two are fields and no
-// methods: a handler that embeds Funcs has to have methods Offload and Key of its own.
+// Funcs is a Handler made of functions. A nil Request or Command answers
+// ErrNoHandler, with a text that names the field; a nil Offload offloads nothing,
+// see Offloader; with a nil Key no message has a key, see Keyer. Offload and Key are
+// fields and not methods: a type that embeds Funcs needs methods of its own to be an
+// Offloader or a Keyer.
 type Funcs[Req, Resp any] struct {
 	Request func(context.Context, Req) (Resp, error)
 	Command func(context.Context, Req) error
@@ -105,16 +110,14 @@ func apart[Req, Resp any](h Handler[Req, Resp]) Handler[Req, Resp] {
 	return &own.f
 }
 
-// Middleware wraps the handling of requests, to log, to measure, to check.
-// next goes on with the request, and may be called more than once or not at
-// all.
+// Middleware wraps the handling of requests, to log, to measure, to check. next
+// handles the request, and may be called more than once or not at all. See Use.
 type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error)) func(context.Context, Req) (Resp, error)
 
-// Use returns a handler that sends requests through mw, the first outermost,
-// before they reach h. Commands go to h directly. If h is an Offloader, a
-// Keyer, a Starter or a Stopper, so is the result, and a Server treats it as one; if it
-// is not, what the result has of their methods does nothing. A nil handler or
-// middleware panics.
+// Use returns a handler that sends requests through mw, the first outermost, before
+// they reach h. Commands go to h directly. If h is an Offloader, a Keyer, a Starter
+// or a Stopper, so is the result; what it has of these methods that h lacks does
+// nothing. A nil handler or middleware panics.
 func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
 	if arg.IsNil(h) {
 		panic("server: Use: nil Handler")

@@ -5,33 +5,33 @@ import (
 	"sync"
 )
 
-// Keyer is a Handler, and an Offloader too, whose offloaded messages have an
-// order. Those with one key are handled one after the other, in the order in
-// which they were offloaded: with Options.Concurrency 1 that is the order in
-// which the server took them from its queue. Messages with different keys, and
-// those without one, are handled beside each other, as the pool has workers.
+// Keyer is an optional interface of a Handler that is an Offloader: it gives
+// offloaded messages an order. Those with one key are handled one after the other,
+// in the order in which they were offloaded: with Options.Concurrency 1 that is the
+// order in which the server took them from its queue. Messages with different keys,
+// and those without one, are handled beside each other, as the pool has workers.
 //
-// The order is kept by memory for the messages under way and for nothing else: a
-// key is forgotten when its last message has its outcome. A message that waits
-// for its key takes a place in the backlog, so that a key that has too many fails
-// with ErrPoolFull as a full pool does, and takes no worker. A call that fails, or
-// that a caller does not wait for any more, lets the next one of its key run.
+// Memory is taken by messages under way only: a key is forgotten when its last
+// message has its outcome. A message that waits for its key takes a place in the
+// backlog and no worker; when there are too many, they fail with ErrPoolFull. The
+// next message of a key runs even if the call before it failed, or its caller had
+// gone.
 //
 // What is not offloaded has no part in this: it is handled when its turn comes,
 // beside offloaded messages of the same key.
 type Keyer[Req any] interface {
 	// Key returns the key of a message that is offloaded; if ok is false it has
-	// none. It is called once for each, under the same rules as Offload, and must
-	// be quick. Two things that have one key by accident wait for each other; it
-	// has no other consequence. HashKey makes a key of a string.
+	// none. It is called once for each, as Offload is, and must be quick. If two
+	// users, say, have the same key by accident, their messages wait for each
+	// other; nothing else comes of it. HashKey makes a key from a string.
 	Key(req Req) (key uint64, ok bool)
 }
 
 var keySeed = maphash.MakeSeed()
 
-// HashKey makes a key for Keyer of a string. Two strings have the same key with a
-// chance of 1 in 2^64, which nobody can raise from outside. The keys of one
-// program mean nothing to another: do not store them.
+// HashKey makes a key for Keyer from a string. Two strings have the same key with a
+// chance of 1 in 2^64, which nobody outside the program can raise. Each run of a
+// program makes other keys: do not store them.
 func HashKey(s string) uint64 { return maphash.String(keySeed, s) }
 
 // keyer returns h's choice of keys; nil: none. It is found as Offload is.

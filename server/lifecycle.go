@@ -10,12 +10,13 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// Run serves until Shutdown or Close was called and nothing is left to do; then
-// it returns nil. When ctx ends it does as Close does, and returns ctx's error
-// once the handler call that was running has returned. Either way it waits for
-// the server's end; an error of the handler's Start or Stop is returned (too).
+// Run serves until Shutdown or Close was called and nothing is left to do; then it
+// returns nil. When ctx ends it does as Close does, and returns ctx's error. Either
+// way it returns when the server has ended, which a handler call that does not
+// return puts off; errors of the handler's Start and Stop, and ErrTooManyRestarts,
+// are returned, too.
 //
-// A second Run is an error. A first one after Shutdown or Close returns nil
+// A second Run returns ErrRunTwice. A first one after Shutdown or Close returns nil
 // when the server has ended. No handler runs on the goroutine that calls Run.
 func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 	arg.Context(ctx, "server")
@@ -47,21 +48,19 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // end, and Shutdown may be called again to wait further; once the server has
 // ended, Shutdown returns at once.
 //
-// The error names the handler calls that have not returned, by the type of their
-// message and by how long, up to three of them; of those that are offloaded, the
-// one that runs longest. The time of an offloaded one is exact. Any other is at
-// least the one given: messages are not timed, and what Shutdown saw while it
-// waited is what it tells. How many wait may be up to 31 too many, as for
-// Options.SlowHandler. The type of a request that runs on its caller's
-// goroutine is not known if Req is an interface. While a handler is restarted
-// (Supervise) the error says so, and a call that it names may be one that waits
-// for that. Package pprof shows where the
-// calls stand: see HandlerStacks there.
+// That error names the handler calls that have not returned, up to three of them,
+// with the type of their message and for how long they have run; of those that are
+// offloaded, it names the one that has run longest. The time of an offloaded call
+// is exact; that of another is a lower bound, from what Shutdown saw while it
+// waited, as not every call is timed. The number of messages that wait may be up to
+// 31 too high, as for Options.SlowHandler. The type of a request that runs on its
+// caller's goroutine is not known if Req is an interface. While a handler is
+// restarted (Supervise) the error says so, and a call that it names may be waiting
+// for that. HandlerStacks, in this module's package pprof, shows where the calls stand.
 //
-// Shutdown needs no Run: without one, it starts the handler if messages wait
-// (over a backend other than the ring, in any case), and has them handled. A
-// handler must not call Shutdown without a ctx that ends: it waits for the
-// handler.
+// Shutdown needs no Run: without one, it starts the handler if messages wait (with
+// a backend other than the ring, in any case), and has them handled. A handler must
+// not call Shutdown without a ctx that ends: it waits for the handler.
 func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	arg.Context(ctx, "server")
 	s.mu.Lock()
@@ -131,25 +130,25 @@ func (s *Server[Req, Resp]) outcome(ran bool) error {
 	return s.stopErr
 }
 
-// Close ends the server now: it refuses messages from now on, and what was
-// accepted and not handled is answered, with ErrServerClosed, as soon as the
-// handler call that runs has returned; commands are handed to
-// Options.OnCommandError with that error. An offloaded message that the pool has
-// taken is answered when a worker comes to it: not at once, if the workers are
-// busy with something else. The handler's Stop is called. Close does not wait for
-// any of this, Done tells when it is over; so a handler may call Close. It returns
-// nil.
+// Close ends the server now: it refuses messages from now on, and what was accepted
+// and not handled is answered, with ErrServerClosed, as soon as the handler call
+// that runs has returned; commands are handed to Options.OnCommandError with that
+// error. An offloaded message that the pool has taken is answered when a worker
+// comes to it: not at once, if the workers are busy with something else. The
+// handler's Stop is called. Close does not wait for any of this, so a handler may
+// call it; Done tells when it is over. The error is always nil.
 func (s *Server[Req, Resp]) Close() error {
 	s.abort(ErrServerClosed)
 	return nil
 }
 
-// Done returns a channel that is closed when the server has ended: nothing of
-// it runs any more.
+// Done returns a channel that is closed when the server has ended: its goroutines
+// are gone, and all messages have their outcome.
 func (s *Server[Req, Resp]) Done() <-chan struct{} { return s.done }
 
-// Closing returns a channel that is closed when the server refuses all messages, since
-// Shutdown or Close was called or Run's ctx has ended. It is for dispatcher.New.
+// Closing returns a channel that is closed when the server refuses all further
+// messages, because Shutdown or Close was called or Run's ctx has ended. It is for
+// dispatcher.New.
 func (s *Server[Req, Resp]) Closing() <-chan struct{} { return s.closing }
 
 // Context returns the cancellation token: it ends when Close is called or Run's

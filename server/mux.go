@@ -44,15 +44,15 @@ type route struct {
 type RouteOption func(*route)
 
 // Offload sends messages of the route's type to Options.Pool, where they run beside
-// all others: what Offloader says of the handler's state holds for them. It goes by the
-// type: with a request and a command of one type, it holds for both if either
-// route has it.
+// all others: they must not touch the handler's state without a lock, see
+// Offloader. It goes by the type of the message: if a request and a command have
+// one type, it holds for both if either route has it.
 func Offload() RouteOption { return func(r *route) { r.offload = true } }
 
-// Key gives messages of the route's type a key, as Keyer says; it needs Offload
-// too. With a request and a command of one type, it holds for both, and there
-// can be one Key. The route's type must be T, or RouteRequest and RouteCommand
-// panic, as they do if f is nil.
+// Key gives messages of the route's type a key, see Keyer. It has an effect with
+// Offload only. If a request and a command have one type, it holds for both, and
+// the Key that was added last counts. T must be the route's type, or RouteRequest
+// and RouteCommand panic. A nil f panics.
 func Key[T any](f func(T) (key uint64, ok bool)) RouteOption {
 	if f == nil {
 		panic("server: Key: nil function")

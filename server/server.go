@@ -96,9 +96,9 @@ var _ interface {
 	dispatcher.Stamped
 } = (*Server[int, int])(nil)
 
-// New returns a server that accepts messages; Run has them handled. A nil h is an
-// error; otherwise the error names the field of opts that is wrong. It starts no
-// goroutine.
+// New returns a server that accepts messages; Run has them handled. It starts no
+// goroutine. A nil h is an error; any other error names the field of opts that is
+// wrong, or says that h, which Supervise made, has a server already.
 func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp], error) {
 	if arg.IsNil(h) {
 		return nil, errors.New("server: nil Handler")

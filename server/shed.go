@@ -13,59 +13,58 @@ import (
 type ShedLaw uint8
 
 const (
-	// ShedSlough, the default, sheds every message that has waited longer than
-	// twice the Target from when the shortest wait of an Interval was above the
-	// Target, until there was nothing to shed for an Interval: the law of "Fail at
-	// Scale", ACM Queue 13(8), 2015, with a longer memory. It is for a
-	// queue whose messages have all waited long, and which does not empty by itself:
-	// what has waited too long is taken out at once. It holds waits near twice the
-	// Target at any load: in a simulation at twice the capacity, with a
-	// Target of 2 ms and an Interval of 50 ms, the 99th percentile was 4 ms.
+	// ShedSlough, the default, begins to shed when even the shortest wait in an
+	// Interval was above the Target. It then sheds every message that has waited
+	// longer than twice the Target, until an Interval has passed in which there was
+	// nothing to shed. This is the law of "Fail at Scale", ACM Queue 13(8), 2015,
+	// with a longer memory. It keeps waits near twice the Target at any load: in a
+	// simulation at twice the capacity, with a Target of 2 ms and an Interval of 50
+	// ms, the 99th percentile was 4 ms.
 	ShedSlough ShedLaw = iota
 
-	// ShedCoDel is Controlled Delay, RFC 8289: it sheds one message, then more
-	// and more often while that does not help. It is for senders that slow down
-	// when they are refused. Against others it takes minutes: in the same
+	// ShedCoDel is Controlled Delay, RFC 8289: it sheds one message, then more and
+	// more often while that does not help. It is for senders that slow down when
+	// they are refused. With others it takes minutes to have an effect: in the same
 	// simulation the 99th percentile was 10 s.
 	ShedCoDel
 )
 
-// DefaultShedInterval is the Interval of ShedOptions that leave it 0, in
-// multiples of the Target.
+// DefaultShedInterval is the Interval of ShedOptions that leave it 0, as a multiple
+// of the Target: it is a factor and no duration.
 const DefaultShedInterval = 25
 
 // ShedOptions says when a server drops messages because they have waited too
 // long. A message that is shed is not handled: a request fails with
 // dispatcher.ErrShed, which is dispatcher.ErrOverloaded, and a command is handed
-// to OnCommandError with it. Both are in Stats.Shed. The zero value sheds none.
+// to OnCommandError with it. Both are counted in Stats.Shed. The zero value sheds none.
 //
-// What counts is the wait from the time when the dispatcher had the message
-// ready until its turn; with messages that the handler offloads, also until the
-// turn on the pool. A queue that empties now and then is left alone, however
-// long it gets in between. A request that runs on its caller's goroutine waits
-// for nothing and is never shed.
+// What counts is the wait from when the dispatcher had the message ready until its
+// turn, and, for messages that are offloaded, also until their turn on the pool. A
+// queue that empties now and then is left alone, however long it gets in between. A
+// request that runs on its caller's goroutine waits for nothing and is never shed.
 //
-// With shedding on, a request is also shed if the deadline of its ctx is so near that
-// even the shortest of the latest handler calls would end after it (but not at its turn
-// on the pool, where nobody knows what calls take). One whose deadline has passed is not
-// handled, even if the timer of its ctx is late. The server does not see the Timeout of
-// a dispatcher: such a request is dropped once its Timeout has passed.
+// With shedding on, a request is also shed if the deadline of its ctx is so near
+// that even the shortest of the latest handler calls would not have met it (but not
+// at its turn on the pool, where it is not known how long calls take). One whose
+// deadline has passed is not handled, even if the timer of its ctx is late. The
+// server does not see the Timeout of a dispatcher: such a request is dropped once
+// its Timeout has passed.
 //
 // It costs two clock reads for each queued message (20 to 70 ns each, by machine);
 // the dispatcher makes one of them, unasked.
 type ShedOptions struct {
-	// Target is the wait that is good, and what turns shedding on. At twice
-	// this, messages are shed, so it should be several handler calls. 0 sheds
-	// nothing; negative is an error.
+	// Target is the wait that is acceptable, and turns shedding on. Messages are
+	// shed from twice this, so it should be as long as several handler calls. 0
+	// sheds nothing; negative is an error.
 	Target time.Duration
 
-	// Interval is the time in which some message should have waited no longer
-	// than Target; if none has, the queue does not empty. It should be longer
-	// than the bursts that are to be ridden out. 0 means 25 times the Target;
-	// negative, less than the Target, or any without a Target, is an error.
+	// Interval is how long to look back: if every message in it has waited longer
+	// than Target, the queue does not empty any more. It should be longer than the
+	// bursts that are to be left alone. 0 means 25 times the Target; negative, less
+	// than the Target, or any without a Target, is an error.
 	Interval time.Duration
 
-	// Law says which messages are shed. The zero value is ShedSlough.
+	// Law says which messages are shed: ShedSlough if it is left 0.
 	Law ShedLaw
 }
 

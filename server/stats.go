@@ -17,15 +17,16 @@ const (
 	cNotOffloaded
 )
 
-// Stats is what a server counted. Fields are read one after the other while it
-// works, and Inline, Requests and Commands may then be up to 64 behind.
+// Stats is what a server counted since New. Its fields are read one after the other
+// while the server works, and Inline, Requests and Commands may then be up to 64
+// behind.
 //
 // At rest all accepted messages are accounted for: Queue.Pushed, which is each
 // request that was not on its caller's goroutine and each command, is the sum of
-// Requests, Commands, Expired, Refused, NotOffloaded, PoolFull, Shed and Evicted.
-// A request whose Offload panics on its caller's goroutine was neither queued nor
-// handled, and is in Panicked only.
-// What was not accepted, and why, is in dispatcher.Stats.
+// Requests, Commands, Expired, Refused, NotOffloaded, PoolFull, Shed and Evicted. A
+// request whose Offload panics on its caller's goroutine was neither queued nor
+// handled, and counts in Panicked only. Messages that were not accepted are counted
+// in dispatcher.Stats, by reason.
 type Stats struct {
 	Inline   uint64 // requests handled on their callers' goroutines
 	Requests uint64 // requests handled from the queue, offloaded ones included
@@ -37,22 +38,22 @@ type Stats struct {
 	Expired  uint64 // requests not handled because their caller had gone
 	Refused  uint64 // messages not handled because of Close
 	PoolFull uint64 // messages not handled because pool and backlog were full
-	Shed     uint64 // messages not handled because of what they had waited: Options.Shed
+	Shed     uint64 // messages not handled because they had waited too long: Options.Shed
 	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
 
 	NotOffloaded uint64 // queued messages not handled because Offload, Key or the pool failed, or there is no pool
 
-	InFlight int // messages queued or offloaded; not the up to 32 that an owner has popped already
+	InFlight int // messages queued or offloaded; up to 32 that were taken from the queue already are not in it
 
 	Offloaded uint64 // messages handed to the pool or its backlog
 	Backlog   int    // of those, waiting for the pool or for their key
 
-	Restarts uint64 // handlers of Supervise that took the place of one that failed
+	Restarts uint64 // how often Supervise has replaced a handler that failed
 
 	Limit        int // Options.Adaptive: how many goroutines may drain the queue now; 0 without it, and with Concurrency 1
 	OffloadLimit int // and how many messages the pool may have; 0: no limit
 
-	Queue queue.Stats // the queue of messages; with Options.Lanes, all together
+	Queue queue.Stats // the queue of messages; with Options.Lanes, the sum of all
 	Lanes []LaneStats // each by itself; nil unless Options.Lanes is above 1
 	Fast  bool        // CallerRunsAuto: the handler has proved fast
 
@@ -66,10 +67,11 @@ type LaneStats struct {
 	Queue   queue.Stats
 	Shed    uint64     // of Stats.Shed, those that were shed when they left the lane: not on the pool
 	Evicted uint64     // of Stats.Evicted
-	Queued  *Durations // what messages waited, as Timing.Queued; nil without Options.Timing
+	Queued  *Durations // how long messages waited, as Timing.Queued; nil without Options.Timing
 }
 
-// Stats returns the server's counters.
+// Stats returns the server's counters. It does not block for long: not while a
+// handler call runs.
 func (s *Server[Req, Resp]) Stats() Stats {
 	st := Stats{
 		Requests: s.counters.Load(cRequests),

@@ -23,18 +23,19 @@ const (
 
 // RestartOptions tunes Supervise. The zero value works.
 type RestartOptions struct {
-	// Max is how many restarts there may be in any time of length Within; the
-	// failure that would need one more stops the server with
-	// ErrTooManyRestarts. 0 means DefaultRestarts; negative: no limit.
+	// Max is how many restarts there may be in any period of length Within; the
+	// failure that would need one more ends the server with ErrTooManyRestarts. 0
+	// means DefaultRestarts; negative means no limit.
 	Max int
 
-	// Within is the time in which Max restarts may be. It should be longer than
-	// the pauses before that many. 0 means DefaultWithin; negative is an error.
+	// Within is the period that Max is counted in. It should be longer than the
+	// pauses before Max restarts take together. 0 means DefaultWithin; negative is
+	// an error.
 	Within time.Duration
 
-	// Backoff is the pause before a restart; it doubles with each that was in
-	// the last Within, up to MaxBackoff. 0 means DefaultBackoff, or MaxBackoff if
-	// that is set and shorter; negative: no pause.
+	// Backoff is the pause before the first restart; it doubles with each further
+	// one within the last Within, up to MaxBackoff. 0 means DefaultBackoff, or
+	// MaxBackoff if that is set and shorter; negative means no pause.
 	Backoff time.Duration
 
 	// MaxBackoff is the longest pause. 0 means DefaultMaxBackoff, or Backoff if
@@ -85,35 +86,35 @@ func (o RestartOptions) pause(n int) time.Duration {
 // and returns its error.
 //
 // The message whose call failed has its outcome, as always: *PanicError or
-// ErrGoexit. All others wait in the queue until the handler is there again, as
-// they wait behind a long handler call: their contexts and Timeouts hold, a full
-// queue pushes back, and a wait as long as Options.SlowHandler is logged. Nothing
-// is handled by the old handler that was not already on its way to it: calls that
-// run beside the one that failed, offloaded or with Options.Concurrency, end as
-// they do. No caller's goroutine waits for a restart; therefore a server with
-// CallerRunsAlways works as with CallerRunsAuto. A worker of Options.Pool that
-// has a message meanwhile does wait.
+// ErrGoexit. All others wait in the queue until the handler is there again, as they
+// wait behind a long handler call: their contexts and Timeouts hold, a full queue
+// pushes back, and a wait as long as Options.SlowHandler is logged. The old handler
+// is given nothing more, but calls that already run beside the one that failed,
+// offloaded or with Options.Concurrency, are left to end. No caller's goroutine
+// waits for a restart, which is why CallerRunsAlways counts as CallerRunsAuto. A
+// worker of Options.Pool that has a message at the time does wait.
 //
-// The rest is as for any handler. Each that is a Starter is started, before its
-// first message, with a token that ends when it fails or when the server stops;
-// build and, after the first time, Start run on a goroutine of their own. Stop is
-// called for the one that is there at the end, but not for one that failed: its
-// state is not to be trusted. An error, panic or Goexit of build or Start, after
-// the first time, is one more failure. A panic in middleware is no failure of the
-// handler, unless build put it there.
+// All else is as with any handler. Each that build makes and that is a Starter is
+// started, before its first message, with a token that ends when it fails or when
+// the server stops; build and, after the first time, Start run on a goroutine of
+// their own. Stop is called for the one that is there at the end, but not for one
+// that failed: its state is not to be trusted. An error, panic or Goexit of build
+// or Start, after the first time, is one more failure. A panic in middleware is no
+// failure of the handler, unless build put it there.
 //
 // Middleware around a supervised handler that recovers its panic and calls next
-// again gets ErrRestarting, or the answer of the next handler if that is there. But
-// with a Pool or with Concurrency it may get one of the handler that failed: such a
-// call cannot be told from one that was on its way. There, do not retry a panic.
+// again gets ErrRestarting, or the answer of the new handler if that is there
+// already. But with a Pool, or with Concurrency above 1, it may reach the handler
+// that failed, as such a call cannot be told from one that was already on its way.
+// Do not retry a panic there.
 //
 // When there are more restarts than opts allow, the server ends as with Close,
 // and Run, or Shutdown if there is no Run, returns ErrTooManyRestarts with the
 // last failure.
 //
-// The handler is for one server, and is given to New as it is or wrapped by Use;
-// in a wrapper of your own New does not find it, and it answers every message
-// with an error that says so. build may return one that is wrapped by Use.
+// The handler is for one server. Give it to New as it is or wrapped by Use: in a
+// wrapper of your own New does not find it, and every message fails with an error
+// that says so. What build returns may be wrapped by Use, too.
 //
 // This follows Erlang's "let it crash": Max and Within are the restart intensity and
 // period of its supervisor (https://www.erlang.org/doc/system/sup_princ.html).

@@ -10,23 +10,23 @@ import (
 // Timing is what a server with Options.Timing measured, since New. Like Stats, it
 // is read piece by piece while the server works.
 type Timing struct {
-	// Queued is what messages waited, from when the dispatcher had them ready
-	// until their turn: those of the queue whose caller was still there, whether
-	// they were handled, offloaded or shed then.
+	// Queued is how long messages waited, from when the dispatcher had them ready
+	// until their turn: those that were queued and whose caller was still there,
+	// whether they were then handled, offloaded or shed.
 	Queued Durations
 
-	// Handler is what all handler calls took, wherever they ran. At rest its
+	// Handler is how long handler calls took, wherever they ran. At rest its
 	// Count is Stats.Inline + Requests + Commands.
 	Handler Durations
 
-	// Longest is the most messages that were seen in the queue, by the owner when
-	// it took one.
+	// Longest is the most messages in the queue that were seen when one was taken
+	// from it, that one included.
 	Longest int
 
-	// Busy is how long the handler calls took that were not offloaded: Handler.Sum
-	// without those that were. It never goes back. A call counts when it is over,
-	// so one that runs for long is not seen until then, and what is done between
-	// calls, such as Options.OnCommandError, is not in it.
+	// Busy is how long handler calls took in all that were not offloaded:
+	// Handler.Sum without those that were. It never goes back. A call counts when
+	// it is over, so one that takes long is not seen until then. What is done
+	// between calls, such as Options.OnCommandError, is not in it.
 	Busy time.Duration
 
 	// Up is how long the server has served, from Run to now or its end.
@@ -41,21 +41,22 @@ type Timing struct {
 // Durations is a distribution. Quantiles are within 3.2 % of what they stand for.
 type Durations struct {
 	Count uint64
-	Sum   time.Duration // it stays at the longest Duration there is, 292 years
+	Sum   time.Duration // at most the longest Duration there is, 292 years
 	P50   time.Duration
 	P90   time.Duration
 	P99   time.Duration
 	P999  time.Duration
-	Max   time.Duration // the end of the last bucket
+	Max   time.Duration // the upper end of the last bucket
 
-	// Buckets has those that are not empty, from the shortest durations up. They
-	// only grow: the distribution in between two Stats is their difference.
+	// Buckets are those that are not empty, from the shortest durations up. Their
+	// counts only grow, so the distribution in the time between two Stats is the
+	// difference. They are not in JSON.
 	Buckets []Bucket `json:"-"`
 }
 
-// Bucket counts durations that differ by 1/16 at most.
+// Bucket counts durations that differ by at most 1/16.
 type Bucket struct {
-	Most time.Duration // the longest that is in it
+	Most time.Duration // the longest that counts, this one included
 	N    uint64
 }
 
