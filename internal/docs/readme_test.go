@@ -13,7 +13,7 @@ import (
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
-func Example_theEnd() {
+func Example_stopping() {
 	ctx := context.Background()
 	handled := 0
 	workers, _ := pool.New(pool.Options{})
