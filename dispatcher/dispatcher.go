@@ -15,10 +15,11 @@ import (
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
-// Dispatcher sends messages to one server or queue. Use New. It runs no goroutine
-// and need not be closed. All methods may be called from many goroutines at once,
-// and there may be many dispatchers to one server, each with its own limits. A nil
-// context is a programming error and panics.
+// Dispatcher sends messages to one server or queue. Use New. It need not be closed,
+// and runs no goroutine but one for the time of each wait for Options.Limiter. All
+// methods may be called from many goroutines at once, and there may be many
+// dispatchers to one server, each with its own limits. A nil context is a
+// programming error and panics.
 type Dispatcher[Req, Resp any] struct {
 	to     queue.Pusher[Envelope[Req, Resp]]
 	timed  queue.TimedPusher[Envelope[Req, Resp]] // to, if it has it
