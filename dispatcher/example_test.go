@@ -202,6 +202,28 @@ func ExampleDispatcher_RequestAll() {
 	// [{2 <nil>} {4 <nil>} {6 <nil>}]
 }
 
+// Of a slice of commands a prefix is accepted, and the error says why not all.
+func ExampleDispatcher_SendAll() {
+	q, err := queue.NewRing[dispatcher.Envelope[string, int]](queue.Options{Capacity: 4})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := dispatcher.New[string, int](q, dispatcher.Options{Overflow: dispatcher.Reject})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cmds := []string{"a", "b", "c", "d", "e", "f"}
+	n, err := d.SendAll(context.Background(), cmds)
+	fmt.Println(n, err)
+	fmt.Println("left:", cmds[n:])
+	// Output:
+	// 4 dispatcher: queue full
+	// left: [e f]
+}
+
+// As gives a response that is an interface, as those of a server.Mux are, its type.
 func ExampleAs() {
 	var reply any = []uint32{1, 2}
 	data, err := dispatcher.As[[]uint32](reply, nil)
