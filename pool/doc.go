@@ -18,14 +18,14 @@
 // task by itself costs microseconds a task, and its blocking Submit cannot be
 // cancelled; this way ants is on the path only when a worker starts or ends.
 //
-// Workers start when there is work for them, and end when they had none for
-// Options.IdleTimeout. An idle pool burns no CPU.
+// Workers start when there is work for them, and end after Options.IdleTimeout
+// without any. An idle pool burns no CPU.
 //
 // # Panics
 //
-// A task that panics does not hurt the pool: the panic is recovered and
-// reported to Options.OnPanic, or logged. A task that calls runtime.Goexit
-// ends its goroutine; the pool replaces it.
+// A task that panics does not harm the pool: the panic is recovered and reported to
+// Options.OnPanic, or logged. A task that calls runtime.Goexit ends its goroutine,
+// and the pool replaces that. Both are counted in Stats.
 //
 // # Leak checks
 //

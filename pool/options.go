@@ -16,14 +16,14 @@ const (
 	MaxWorkers = 1 << 20
 )
 
-// Options says what pool to make. The zero value works.
+// Options tunes a Pool. The zero value works.
 type Options struct {
 	// Name labels the pool's goroutines in profiles (the label is "pool") and
 	// names it in logs. Empty: no label.
 	Name string
 
-	// Workers is how many tasks run at once at most. 0 means GOMAXPROCS at the
-	// time of New; negative or above MaxWorkers is an error.
+	// Workers is how many tasks run at once at most; Resize changes it. 0 means
+	// GOMAXPROCS at the time of New; negative or above MaxWorkers is an error.
 	Workers int
 
 	// QueueSize is how many tasks can wait, rounded up to a power of two and
@@ -31,14 +31,15 @@ type Options struct {
 	// is an error, and so is more than can be addressed.
 	QueueSize int
 
-	// IdleTimeout is how long a worker without work is kept: it ends after once
-	// to twice as long, and ants keeps its goroutine for another while, a second
-	// or more. 0 means DefaultIdleTimeout; negative is an error.
+	// IdleTimeout is how long a worker without work is kept, at least, and at most
+	// twice as long. ants keeps the goroutine for a while longer, a second or more.
+	// 0 means DefaultIdleTimeout; negative is an error.
 	IdleTimeout time.Duration
 
-	// OnPanic is called on the worker's goroutine with the value of a task's
-	// panic and the stack where it happened. nil: the panic is logged with
-	// slog.Default. A panic of OnPanic itself is logged and otherwise ignored.
+	// OnPanic is called on the worker's goroutine with the value of a task's panic
+	// and the stack where it happened, by several workers at once. nil: the panic
+	// is logged with slog.Default. If OnPanic panics, that is logged with
+	// slog.Default.
 	OnPanic func(v any, stack []byte)
 }
 

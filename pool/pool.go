@@ -28,15 +28,15 @@ type Func func()
 func (f Func) Run() { f() }
 
 var (
-	// ErrFull is TrySubmit's answer when no further task can wait. It is
-	// queue.ErrFull for errors.Is.
+	// ErrFull is the error of TrySubmit when no further task can wait. For
+	// errors.Is it is also queue.ErrFull.
 	ErrFull = errs.New("pool: full", queue.ErrFull)
 
-	// ErrClosed is the answer to a submission after Shutdown. It is
-	// queue.ErrClosed for errors.Is.
+	// ErrClosed is the error of a submission after Shutdown. For errors.Is it is
+	// also queue.ErrClosed.
 	ErrClosed = errs.New("pool: closed", queue.ErrClosed)
 
-	// ErrNilTask is the answer to a nil Task or Func.
+	// ErrNilTask is the error of a submission of a nil Task or Func.
 	ErrNilTask = errors.New("pool: nil task")
 )
 
@@ -109,10 +109,11 @@ func New(opts Options) (*Pool, error) {
 	return p, nil
 }
 
-// Submit queues t and blocks while no further task can wait, until ctx ends.
-// The error is ctx's, ErrClosed or ErrNilTask; then t will not run. It must not
-// be called by a task of the same pool without a ctx that ends: when all workers
-// do that on a full pool, none is left to make room.
+// Submit queues t and blocks while no further task can wait, until ctx ends. The
+// error is ctx.Err(), even if ctx had ended before the call, ErrClosed or
+// ErrNilTask; then t will not run. A task of the same pool must not call it with a
+// ctx that does not end: when all workers do that on a full pool, none is left to
+// make room.
 func (p *Pool) Submit(ctx context.Context, t Task) error {
 	arg.Context(ctx, "pool")
 	if isNil(t) {
@@ -151,10 +152,10 @@ func isNil(t Task) bool {
 	return arg.IsNil(t)
 }
 
-// Resize changes how many tasks run at once. More workers start as there is
-// work for them. Of too many, those that are idle end at once, and others after the
-// task that they run or are just taking. Resize does not wait for that. workers
-// below 1 or above MaxWorkers is an error.
+// Resize changes how many tasks run at once. More workers start as there is work
+// for them. If there are too many, idle ones end at once, and others after the task
+// that they run or are about to run. Resize does not wait for that. workers below 1
+// or above MaxWorkers is an error.
 func (p *Pool) Resize(workers int) error {
 	if err := checkWorkers("Resize", workers, 1); err != nil {
 		return err
@@ -168,11 +169,11 @@ func (p *Pool) Resize(workers int) error {
 	return nil
 }
 
-// Shutdown refuses further tasks, waits until all that were accepted have run,
-// and returns nil. When ctx ends first it returns an error that is ctx's and
-// tells what is left; the tasks go on, and Shutdown may be called again to wait
-// further. After it has returned nil, it returns nil at once. A task must not
-// call it without a ctx that ends: it waits for the task.
+// Shutdown refuses further tasks, waits until all that were accepted have run, and
+// returns nil. When ctx ends first it returns an error that is ctx's and tells what
+// is left; the tasks go on, and Shutdown may be called again to wait further. After
+// it has returned nil, it returns nil at once. A task of the pool must not call it
+// with a ctx that does not end: it waits for that very task.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	arg.Context(ctx, "pool")
 	p.tasks.Close()
@@ -206,10 +207,10 @@ func (p *Pool) release() {
 	close(p.released)
 }
 
-// Stats is what a pool counted. At rest, Submitted is Done.
+// Stats is what a pool counted since New. At rest, Submitted equals Done.
 type Stats struct {
 	Submitted uint64 // tasks accepted
-	Refused   uint64 // TrySubmits that found the pool full
+	Refused   uint64 // calls of TrySubmit that found the pool full
 	Done      uint64 // tasks that have ended, by panic and Goexit too
 	Panicked  uint64 // of those, by panic or Goexit
 	Workers   int    // the limit

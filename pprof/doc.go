@@ -30,8 +30,8 @@
 // # A service that does not end
 //
 // The error of a Shutdown that has run out of time names the messages that are
-// still being handled. Where the handler stands, [HandlerStacks] tells, or while
-// the service still serves:
+// still being handled. [HandlerStacks] shows where their handler stands and, while
+// the service still serves, so does:
 //
 //	curl 'localhost:6060/debug/stacks?handlers'
 //
@@ -51,12 +51,12 @@
 //
 // # What importing does
 //
-// Nothing. The pages are made from runtime/pprof and runtime/trace; importing
+// Nothing. The pages are made with runtime/pprof and runtime/trace; importing
 // net/http/pprof would add pages to http.DefaultServeMux of every program that
-// imports this package. What those pages have and these have not: cmdline, as
-// arguments can be secrets; symbol, which the profiles of today do not need;
-// and the difference of two profiles (?seconds= for heap and others), for which
-// there is go tool pprof -diff_base.
+// imports this package. Three of its pages are left out here: cmdline, as arguments
+// can be secrets; symbol, which today's profiles do not need; and the difference of
+// two profiles (?seconds= for heap and others), for which there is go tool pprof
+// -diff_base.
 //
 // # What is global
 //
