@@ -16,13 +16,13 @@ func (r *roleEngine[Req, Resp]) commands(e *dispatcher.Envelope[Req, Resp]) (n i
 	s, h := r.server, &r.hand
 	at := chosen
 	defer func() {
-		if at != returned {
-			s.broken(e, at, s.unwound(recover()))
+		if at != settled {
+			s.cutShort(e, at, s.unwound(recover()))
 		}
 	}()
 	for n = 1; ; n++ {
 		if s.aborting.Load() {
-			at = returned
+			at = settled
 			s.refused(e, ErrServerClosed)
 			return n
 		}
@@ -34,19 +34,19 @@ func (r *roleEngine[Req, Resp]) commands(e *dispatcher.Envelope[Req, Resp]) (n i
 			offload := s.toPool(e.Message())
 			if at = chosen; offload {
 				s.submit(e, &at)
-				at = returned
+				at = settled
 				return n
 			}
 		}
 		r.tally.count(false)
 		if err := s.handler.HandleCommand(e.Context(), e.Message()); err != nil {
 			s.counters.Add(cFailed, 1)
-			at = returned
+			at = settled
 			s.failedCommand(e.Message(), err)
 			return n
 		}
 		if h.next == h.n || h.envelopes[h.next].IsRequest() {
-			at = returned
+			at = settled
 			return n
 		}
 		*e = dispatcher.Envelope[Req, Resp]{}

@@ -22,8 +22,8 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 	}
 	at := choosing
 	defer func() {
-		if at != returned {
-			s.broken(e, at, s.unwound(recover()))
+		if at != settled {
+			s.cutShort(e, at, s.unwound(recover()))
 		}
 	}()
 	if owner && s.toPool != nil && s.toPool(e.Message()) {
@@ -32,11 +32,11 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 	} else {
 		at, called = chosen, true
 		if err := s.call(e, owner); err != nil {
-			at = returned
+			at = settled
 			s.failedCommand(e.Message(), err)
 		}
 	}
-	at = returned
+	at = settled
 	return called
 }
 
@@ -44,11 +44,11 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 const (
 	choosing = iota // whether to offload
 	chosen
-	returned // or a hook has been told: it may call Goexit, and is not told twice
+	settled // done, or a hook has been told: it may call Goexit, and is not told twice
 )
 
-// broken gives e its outcome after handle was left in the middle.
-func (s *Server[Req, Resp]) broken(e *dispatcher.Envelope[Req, Resp], at int, err error) {
+// cutShort gives e its outcome after handle was left in the middle.
+func (s *Server[Req, Resp]) cutShort(e *dispatcher.Envelope[Req, Resp], at int, err error) {
 	if at == choosing {
 		s.refused(e, err) // it was Offload that did not return
 	} else {

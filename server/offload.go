@@ -31,7 +31,7 @@ type job[Req, Resp any] struct {
 // in the order in which the owner saw them. at is handle's.
 func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp], at *int) {
 	if s.opts.Pool == nil {
-		*at = returned
+		*at = settled
 		s.refused(e, ErrNoPool)
 		return
 	}
@@ -67,7 +67,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp], at *int) {
 		s.counters.Add(cOffloaded, 1)
 	} else {
 		refused = true
-		*at = returned
+		*at = settled
 		s.refused(e, err)
 	}
 }
