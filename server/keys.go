@@ -84,9 +84,9 @@ type turn[Req, Resp any] struct {
 type entry uint8
 
 const (
-	first   entry = iota // j is the head of its key
-	waits                // j waits for its key, and is not the caller's any more
-	tooMany              // j is nowhere
+	keyHead  entry = iota // j is the head of its key
+	keyWaits              // j waits for its key, and is not the caller's any more
+	keyFull               // j is nowhere
 )
 
 // bucket is where the chain with the head of key begins.
@@ -111,7 +111,7 @@ func (k *keys[Req, Resp]) enter(j *job[Req, Resp], key uint64) entry {
 			continue
 		}
 		if k.backlogged == k.limit {
-			return tooMany
+			return keyFull
 		}
 		k.backlogged++
 		j.turn = turn[Req, Resp]{keyed: true, reserved: true, key: key}
@@ -121,11 +121,11 @@ func (k *keys[Req, Resp]) enter(j *job[Req, Resp], key uint64) entry {
 			h.last.behind = j
 		}
 		h.last = j
-		return waits
+		return keyWaits
 	}
 	j.turn = turn[Req, Resp]{keyed: true, key: key, chain: *chain}
 	*chain = j
-	return first
+	return keyHead
 }
 
 // leave takes the head j out and returns the next of its key, which is the head

@@ -50,7 +50,7 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp], at *int) {
 		}
 		j.release()
 	}()
-	place := first
+	place := keyHead
 	if s.key != nil {
 		if key, ok := s.key(e.Message()); ok {
 			place = s.keys.enter(j, key)
@@ -58,9 +58,9 @@ func (s *Server[Req, Resp]) submit(e *dispatcher.Envelope[Req, Resp], at *int) {
 	}
 	var err error
 	switch place {
-	case first:
+	case keyHead:
 		err = s.forward(j)
-	case tooMany:
+	case keyFull:
 		err = ErrPoolFull
 	}
 	if taken = err == nil; taken {

@@ -87,26 +87,26 @@ func (d *drainer) idle() {
 	}
 }
 
-// under is a handler call that is under way: who makes it, and what changes when
-// the next one is begun.
-type under struct {
+// handlerCall is one that is under way: who makes it, and a number that is another
+// for the next one.
+type handlerCall struct {
 	who  int
 	call uint64
 	kind string
 }
 
 // underWay lists the calls under way, offloaded ones left out.
-func (s *Server[Req, Resp]) underWay() (calls []under) {
+func (s *Server[Req, Resp]) underWay() (calls []handlerCall) {
 	if o := s.owning; o != nil {
 		if begun := o.begun.look(); o.role.Owned() && s.stage.Load() == stageServing {
-			calls = append(calls, under{0, begun, s.kindOf(&o.kind)})
+			calls = append(calls, handlerCall{0, begun, s.kindOf(&o.kind)})
 		}
 		return calls
 	}
 	for i := range s.drainers {
 		d := &s.drainers[i]
 		if n := d.calls.Load(); n%2 == 1 {
-			calls = append(calls, under{i, n, s.kindOf(&d.kind)})
+			calls = append(calls, handlerCall{i, n, s.kindOf(&d.kind)})
 		}
 	}
 	return calls
@@ -128,7 +128,7 @@ type vigil map[int]struct {
 	since time.Time
 }
 
-func (v vigil) look(calls []under, now time.Time) {
+func (v vigil) look(calls []handlerCall, now time.Time) {
 	for _, c := range calls {
 		if seen, ok := v[c.who]; !ok || seen.call != c.call {
 			v[c.who] = struct {
