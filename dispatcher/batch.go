@@ -60,7 +60,7 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 		if b.n == batchSize {
 			all.collect()
 		}
-		if b.n == 0 && d.bulk != nil {
+		if b.n == 0 && d.inlineAll != nil {
 			n := min(batchSize, len(reqs)-i)
 			ran := all.run(reqs[i:i+n], out[i:i+n])
 			if i += ran; ran == n {
@@ -90,7 +90,7 @@ func (a *requestAll[Req, Resp]) run(reqs []Req, out []Result[Resp]) int {
 	if a.ended() != nil {
 		return 0
 	}
-	ran := a.d.bulk.TryInlineAll(a.ctx, reqs, out)
+	ran := a.d.inlineAll.TryInlineAll(a.ctx, reqs, out)
 	for i := range out[:ran] {
 		a.answered(out[i].Err)
 	}
@@ -114,7 +114,7 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	}
 	// Behind one that is queued the server is not idle, and to try would be to
 	// wait.
-	if d.inline != nil && d.bulk == nil && a.b.n == 0 && a.inline(i, req) {
+	if d.inline != nil && d.inlineAll == nil && a.b.n == 0 && a.inline(i, req) {
 		return
 	}
 	q := d.pending.Get().(*pending[Resp])

@@ -111,7 +111,7 @@ func (s *call[Resp]) Resolved() { s.gate.Wake() }
 // Ready reports whether Wait would return the outcome at once. It does not block.
 // If the request's ctx or Timeout has ended before there was a reply, that is its
 // outcome.
-func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() || c.state.late() }
+func (c *Call[Resp]) Ready() bool { return c.state.slot.Done() || c.state.settle() }
 
 // Wait returns the outcome of the request, as Request would have, and blocks
 // until it is there. It may be called again, and returns the same.
@@ -135,7 +135,7 @@ func (c *Call[Resp]) Wait(ctx context.Context) (Resp, error) {
 // or time ends. The error is that of the wait's ctx.
 func (s *call[Resp]) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		s.late() // ctx may be the request's, too
+		s.settle() // ctx may be the request's, too
 		return err
 	}
 	own := s.ctx.Done()
@@ -154,7 +154,7 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 	case park.Woken:
 		return nil
 	case park.Done:
-		s.late()
+		s.settle()
 		return ctx.Err()
 	case park.Also:
 		s.give(s.ctx.Err(), cCancelled)
@@ -168,9 +168,9 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 	return nil
 }
 
-// late resolves the slot if the request's ctx or time has ended, and reports
+// settle resolves the slot if the request's ctx or time has ended, and reports
 // whether there is an outcome then.
-func (s *call[Resp]) late() bool {
+func (s *call[Resp]) settle() bool {
 	if err := s.ctx.Err(); err != nil {
 		s.give(err, cCancelled)
 	} else if s.deadline != 0 && time.Since(epoch) >= s.deadline {

@@ -21,10 +21,10 @@ import (
 // dispatchers to one server, each with its own limits. A nil context is a
 // programming error and panics.
 type Dispatcher[Req, Resp any] struct {
-	to     queue.Pusher[Envelope[Req, Resp]]
-	timed  queue.TimedPusher[Envelope[Req, Resp]] // to, if it has it
-	inline Inline[Req, Resp]                      // to, if it has it
-	bulk   InlineAll[Req, Resp]                   // to, if it has it and the requests of RequestAll have no limits
+	to        queue.Pusher[Envelope[Req, Resp]]
+	timed     queue.TimedPusher[Envelope[Req, Resp]] // to, if it has it
+	inline    Inline[Req, Resp]                      // to, if it has it
+	inlineAll InlineAll[Req, Resp]                   // to, if it has it and the requests of RequestAll have no limits
 
 	closing <-chan struct{} // of to, if it has it
 	opts    Options
@@ -81,7 +81,7 @@ func New[Req, Resp any](to queue.Pusher[Envelope[Req, Resp]], opts Options) (*Di
 	}
 	d.limited = d.limiter != nil || d.permits != nil
 	if !d.limited && opts.Timeout == 0 {
-		d.bulk, _ = to.(InlineAll[Req, Resp])
+		d.inlineAll, _ = to.(InlineAll[Req, Resp])
 	}
 	d.dated = d.opts.Timeout > 0 && (d.opts.Limiter != nil || d.timed == nil)
 	d.pending.New = func() any { return &pending[Resp]{slot: reply.New[Resp]()} }
