@@ -2,9 +2,28 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/queue"
 )
+
+// openLoops makes the queue behind the loops and returns its capacity.
+func (s *Server[Req, Resp]) openLoops() (capacity int, err error) {
+	if s.loops, err = queue.New[dispatcher.Envelope[Req, Resp]](s.opts.Queue); err != nil {
+		return 0, fmt.Errorf("server: Options.Queue: %w", err)
+	}
+	if s.opts.Concurrency > 1 {
+		if s.adaptive, err = newAdaptive(s.opts.Adaptive, s.opts.Concurrency); err != nil {
+			return 0, err
+		}
+	}
+	s.drainers = make([]drainer, s.opts.Concurrency)
+	for i := range s.drainers {
+		s.drainers[i].kind = newKind()
+	}
+	return s.loops.Cap(), nil
+}
 
 // serveLoops drains the queue on Options.Concurrency goroutines, this one
 // included, and returns when it is closed and drained and all of them are

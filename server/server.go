@@ -126,32 +126,9 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	s.dynamic = reflect.TypeOf((*Req)(nil)).Elem().Kind() == reflect.Interface
 	s.token, s.cancel = context.WithCancelCause(context.Background())
-	var capacity int
-	if opts.Concurrency > 1 || opts.Queue.Backend != queue.BackendRing {
-		if s.loops, err = queue.New[dispatcher.Envelope[Req, Resp]](opts.Queue); err != nil {
-			return nil, fmt.Errorf("server: Options.Queue: %w", err)
-		}
-		capacity = s.loops.Cap()
-		if opts.Concurrency > 1 {
-			if s.adaptive, err = newAdaptive(opts.Adaptive, opts.Concurrency); err != nil {
-				return nil, err
-			}
-		}
-		s.drainers = make([]drainer, opts.Concurrency)
-		for i := range s.drainers {
-			s.drainers[i].kind = newKind()
-		}
-	} else {
-		if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](opts.Queue.Capacity); err != nil {
-			return nil, fmt.Errorf("server: Options.Queue.Capacity: %w", err)
-		}
-		if opts.Lanes > 1 {
-			s.lanes = newLanes(s, capacity)
-			s.engine, s.owning = s.lanes, &s.lanes.owning
-		} else {
-			s.role = newRole(s, capacity)
-			s.engine, s.owning = s.role, &s.role.owning
-		}
+	capacity, err := s.openQueue()
+	if err != nil {
+		return nil, err
 	}
 	if s.toPool != nil {
 		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
@@ -163,18 +140,32 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 			s.keys = &keys[Req, Resp]{limit: capacity}
 		}
 	}
-	s.watch.init(opts, func() (uint64, int) {
-		if s.stage.Load() == stageNew {
-			return 0, 0 // what waits for Run waits behind no handler
-		}
-		return s.look()
-	})
+	s.watch.init(opts, s.look)
 	if s.supervised != nil {
 		if err := s.supervised.attach(s); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// openQueue makes the queue, or the lanes, that opts ask for, and returns how many
+// messages each has room for.
+func (s *Server[Req, Resp]) openQueue() (capacity int, err error) {
+	if s.opts.Concurrency > 1 || s.opts.Queue.Backend != queue.BackendRing {
+		return s.openLoops()
+	}
+	if capacity, err = ring.Capacity[dispatcher.Envelope[Req, Resp]](s.opts.Queue.Capacity); err != nil {
+		return 0, fmt.Errorf("server: Options.Queue.Capacity: %w", err)
+	}
+	if s.opts.Lanes > 1 {
+		s.lanes = newLanes(s, capacity)
+		s.engine, s.owning = s.lanes, &s.lanes.owning
+	} else {
+		s.role = newRole(s, capacity)
+		s.engine, s.owning = s.role, &s.role.owning
+	}
+	return capacity, nil
 }
 
 // waiting returns how many messages are in the queue.
@@ -188,6 +179,9 @@ func (s *Server[Req, Resp]) waiting() int {
 // look tells the watch whether a message was begun since it looked, and how many
 // wait. With loops the number of those begun is the answer.
 func (s *Server[Req, Resp]) look() (begun uint64, waiting int) {
+	if s.stage.Load() == stageNew {
+		return 0, 0 // what waits for Run waits behind no handler
+	}
 	if s.engine != nil {
 		return s.engine.look()
 	}
