@@ -105,7 +105,7 @@ func New(opts Options) (*Pool, error) {
 		drained: make(chan struct{}), released: make(chan struct{}),
 	}
 	p.workLoop = p.work
-	p.changed()
+	p.changedLocked()
 	return p, nil
 }
 
@@ -162,7 +162,7 @@ func (p *Pool) Resize(workers int) error {
 	}
 	p.mu.Lock()
 	p.limit = workers
-	p.dismiss(&p.top, p.running-p.limit)
+	p.dismissLocked(&p.top, p.running-p.limit)
 	p.mu.Unlock()
 	for n := p.tasks.Len(); n > 0 && p.call(); n-- {
 	}
@@ -180,7 +180,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.closed {
 		p.closed = true
-		p.endedLocked()
+		p.finishLocked()
 		go p.release()
 	}
 	p.mu.Unlock()

@@ -27,7 +27,7 @@ func (p *Pool) sleep(w *worker) (awake bool) {
 	p.busy--
 	// Resize may have come since surplus looked, and found nobody asleep.
 	if p.running > p.limit || p.drainedLocked() {
-		p.end()
+		p.endLocked()
 		p.mu.Unlock()
 		return false
 	}
@@ -37,9 +37,9 @@ func (p *Pool) sleep(w *worker) (awake bool) {
 		// Its first period is a whole one, and need not be followed by another.
 		p.ticking = true
 		w.since--
-		p.tick()
+		p.tickLocked()
 	}
-	p.changed()
+	p.changedLocked()
 	p.mu.Unlock()
 
 	p.call() // for what came before this worker was to be seen among the sleepers
@@ -52,15 +52,15 @@ func (p *Pool) sleep(w *worker) (awake bool) {
 		return false
 	}
 	p.waking = false
-	p.changed()
+	p.changedLocked()
 	return true
 }
 
 // taken is how many tasks were taken so far.
 func (p *Pool) taken() uint64 { return p.tasks.Stats().Popped }
 
-// tick starts the timer of a period, which runs while somebody sleeps. mu is held.
-func (p *Pool) tick() {
+// tickLocked starts the timer of a period, which runs while somebody sleeps.
+func (p *Pool) tickLocked() {
 	if p.timer == nil {
 		p.timer = time.AfterFunc(p.opts.IdleTimeout, p.passed)
 	} else {
@@ -78,14 +78,14 @@ func (p *Pool) passed() {
 	for *last != nil && (*last).since+2 > p.period {
 		last = &(*last).below
 	}
-	p.dismiss(last, p.running)
+	p.dismissLocked(last, p.running)
 	if p.ticking = p.top != nil; p.ticking {
-		p.tick()
+		p.tickLocked()
 	}
 }
 
-// dismiss ends up to n sleepers, from the one that is at from. mu is held.
-func (p *Pool) dismiss(from **worker, n int) {
+// dismissLocked ends up to n sleepers, from the one that is at from.
+func (p *Pool) dismissLocked(from **worker, n int) {
 	for ; n > 0 && *from != nil; n-- {
 		w := *from
 		*from, w.below = w.below, nil
@@ -93,5 +93,5 @@ func (p *Pool) dismiss(from **worker, n int) {
 		p.running--
 		w.token.Give()
 	}
-	p.changed()
+	p.changedLocked()
 }

@@ -43,7 +43,7 @@ func (p *Pool) call() bool {
 	} else {
 		p.running++ // from here on the pool is not drained, and ants not closed
 	}
-	p.changed()
+	p.changedLocked()
 	p.mu.Unlock()
 	if w != nil {
 		w.token.Give()
@@ -59,8 +59,9 @@ func (p *Pool) call() bool {
 	return true
 }
 
-// changed is called with mu held, after a change of what it looks at.
-func (p *Pool) changed() {
+// changedLocked is called after each change of what it looks at.
+// The suffix Locked says that mu is held.
+func (p *Pool) changedLocked() {
 	set(&p.wanted, !p.waking && p.busy < p.limit && (p.top != nil || p.running < p.limit))
 	set(&p.crowded, p.running > p.limit)
 }
@@ -76,16 +77,15 @@ func set(b *atomic.Bool, v bool) {
 func (p *Pool) gone() {
 	p.mu.Lock()
 	p.busy--
-	p.end()
+	p.endLocked()
 	p.mu.Unlock()
 }
 
-// end takes the place of a worker that is neither busy nor asleep any more. mu is
-// held.
-func (p *Pool) end() {
+// endLocked takes the place of a worker that is neither busy nor asleep any more.
+func (p *Pool) endLocked() {
 	p.running--
-	p.changed()
-	p.endedLocked()
+	p.changedLocked()
+	p.finishLocked()
 }
 
 // work is one worker: it runs tasks until the pool is drained, there are too
@@ -134,7 +134,7 @@ func (p *Pool) surplus() bool {
 		return false
 	}
 	p.busy--
-	p.end()
+	p.endLocked()
 	return true
 }
 
@@ -142,13 +142,13 @@ func (p *Pool) surplus() bool {
 // those that are being pushed count.
 func (p *Pool) drainedLocked() bool { return p.closed && p.tasks.Len() == 0 }
 
-// endedLocked ends the sleepers of a pool that is closed and drained, and says so
+// finishLocked ends the sleepers of a pool that is closed and drained, and says so
 // when the last worker has ended.
-func (p *Pool) endedLocked() {
+func (p *Pool) finishLocked() {
 	if !p.drainedLocked() {
 		return
 	}
-	p.dismiss(&p.top, p.running)
+	p.dismissLocked(&p.top, p.running)
 	if p.running > 0 {
 		return
 	}
