@@ -110,16 +110,6 @@ func (h *Histogram) AddTo(s *Snapshot) {
 	}
 }
 
-// Sub takes an earlier snapshot of the same histogram off s, which then tells
-// what was recorded in between.
-func (s *Snapshot) Sub(earlier *Snapshot) {
-	for i, n := range earlier.Counts {
-		s.Counts[i] -= n
-	}
-	s.Count -= earlier.Count
-	s.Sum -= earlier.Sum
-}
-
 // Quantile returns a duration that the share q of all does not exceed: one that
 // differs by no more than Error from the greatest of the ceil(q*Count) shortest,
 // and of the shortest one if q is 0 or less. With nothing recorded it is 0.
