@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/ring"
 )
 
@@ -24,6 +25,7 @@ const (
 // and the server is idle, or is about to be; ran says whether it did. It is for
 // dispatcher.Dispatcher, which falls back to the queue.
 func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
+	arg.Context(ctx, "server")
 	r := s.role
 	if r == nil {
 		if s.lanes != nil {
@@ -71,6 +73,7 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 // the role taken once it runs them one after the other, until somebody else has queued
 // something, the server is closed, or a handler turns out to be slow.
 func (s *Server[Req, Resp]) TryInlineAll(ctx context.Context, reqs []Req, out []dispatcher.Result[Resp]) (ran int) {
+	arg.Context(ctx, "server")
 	o := s.owning
 	if o == nil || !o.mayRun() {
 		return 0

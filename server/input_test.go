@@ -51,11 +51,13 @@ func TestNilContext(t *testing.T) {
 	s, d := start(t, funcs(echo), server.Options{}, dispatcher.Options{})
 	var none context.Context
 	for name, f := range map[string]func(){
-		"Run":       func() { s.Run(none) },
-		"Shutdown":  func() { s.Shutdown(none) },
-		"Push":      func() { s.Push(none, dispatcher.Envelope[int, int]{}) },
-		"PushBatch": func() { s.PushBatch(none, nil) },
-		"Request":   func() { d.Request(none, 1) },
+		"Run":          func() { s.Run(none) },
+		"Shutdown":     func() { s.Shutdown(none) },
+		"Push":         func() { s.Push(none, dispatcher.Envelope[int, int]{}) },
+		"PushBatch":    func() { s.PushBatch(none, nil) },
+		"Request":      func() { d.Request(none, 1) },
+		"TryInline":    func() { s.TryInline(none, 1) },
+		"TryInlineAll": func() { s.TryInlineAll(none, []int{1}, make([]dispatcher.Result[int], 1)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() { require.Contains(t, recover(), "nil Context") }()
