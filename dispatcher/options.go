@@ -14,7 +14,7 @@ type Overflow uint8
 
 const (
 	// Block, the default, waits until there is room, or until ctx or the Timeout
-	// ends. A wait for the rate that would end after the deadline of ctx or the
+	// ends. A wait for RateLimit that would end after the deadline of ctx or the
 	// Timeout is refused at once, with ErrRateLimited, which then also is
 	// context.DeadlineExceeded, or ErrTimeout.
 	Block  Overflow = iota
@@ -26,9 +26,12 @@ const (
 type Limiter interface {
 	// Allow takes a token if there is one now. It must not block.
 	Allow() bool
-	// Wait takes a token, waiting for it until ctx ends. An error means that none
-	// was taken; if ctx has not ended, the message is refused with ErrRateLimited
-	// joined with that error.
+	// Wait takes a token, waiting for it until ctx ends, which it also does with the
+	// Timeout. An error means that none was taken. One that comes before the end of
+	// ctx, as that of *rate.Limiter if the wait would be longer, is a refusal: the
+	// message fails with an error that is both ErrRateLimited and that one. Why
+	// there was no token is not known, so it is context.DeadlineExceeded or
+	// ErrTimeout only if that one is.
 	Wait(ctx context.Context) error
 }
 
