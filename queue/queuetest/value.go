@@ -44,5 +44,5 @@ func (v Value) Number() int {
 	return int(v.n - 1)
 }
 
-// String returns the number.
+// String returns "Value 5" for the value of number 5.
 func (v Value) String() string { return fmt.Sprint("Value ", v.Number()) }
