@@ -20,7 +20,7 @@ var (
 	// ErrRateLimited: the rate limit was reached, or would not have let the
 	// message pass before its time was up; then it is also
 	// context.DeadlineExceeded, and ErrTimeout if that time was Options.Timeout.
-	// From an Options.Limiter it comes joined with the error of its Wait instead,
+	// From an Options.Limiter it comes wrapped together with the error of its Wait,
 	// and is what that is.
 	ErrRateLimited = errs.New("dispatcher: rate limit reached", ErrOverloaded)
 

@@ -48,6 +48,9 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // end, and Shutdown may be called again to wait further; once the server has
 // ended, Shutdown returns at once.
 //
+// Close, or the end of Run's ctx, cuts the drain short: what is left then is refused
+// with ErrServerClosed and counted in Stats.Refused, and Shutdown says nothing of it.
+//
 // That error names the handler calls that have not returned, up to three of them,
 // with the type of their message and for how long they have run; of those that are
 // offloaded, it names the one that has run longest. The time of an offloaded call
