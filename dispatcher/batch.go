@@ -51,7 +51,7 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 	b := d.batches.Get().(*batch[Resp])
 	defer d.batches.Put(b)
 
-	all := requestAll[Req, Resp]{d: d, ctx: ctx, p: p, b: b, out: out}
+	all := requestAll[Req, Resp]{d: d, ctx: ctx, p: p, b: b, out: out, unanswered: len(reqs)}
 	// A handler that runs on this goroutine may end it with Goexit; what is
 	// under way must not be left behind.
 	defer all.collect()
@@ -71,18 +71,19 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 		i++
 	}
 	all.collect()
-	return all.first
+	return all.first(len(reqs))
 }
 
 type requestAll[Req, Resp any] struct {
-	d     *Dispatcher[Req, Resp]
-	ctx   context.Context
-	p     *pending[Resp]
-	b     *batch[Resp]
-	out   []Result[Resp]
-	late  bool  // the time of the whole call is over; p.ticked: its tick was received
-	first error // the first that tells of more than one request
-	over  error // nothing more is sent because of it
+	d    *Dispatcher[Req, Resp]
+	ctx  context.Context
+	p    *pending[Resp]
+	b    *batch[Resp]
+	out  []Result[Resp]
+	late bool  // the time of the whole call is over; p.ticked: its tick was received
+	over error // nothing more is sent because of it. No answer: another server may have said that it is closed
+
+	unanswered int // the first request that got no answer
 }
 
 // run runs a prefix of reqs on this goroutine and returns its length.
@@ -90,11 +91,7 @@ func (a *requestAll[Req, Resp]) run(reqs []Req, out []Result[Resp]) int {
 	if a.ended() != nil {
 		return 0
 	}
-	ran := a.d.inlineAll.TryInlineAll(a.ctx, reqs, out)
-	for i := range out[:ran] {
-		a.answered(out[i].Err)
-	}
-	return ran
+	return a.d.inlineAll.TryInlineAll(a.ctx, reqs, out)
 }
 
 // send runs request i or puts it under way; if neither, its result says why.
@@ -186,9 +183,6 @@ func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 	}()
 	a.out[i].Value, a.out[i].Err, ran = a.d.inline.TryInline(a.ctx, req)
 	done = true
-	if ran {
-		a.answered(a.out[i].Err)
-	}
 	return ran
 }
 
@@ -196,22 +190,29 @@ func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 // request; other reasons, all that follow.
 func (a *requestAll[Req, Resp]) failed(i int, err error) {
 	a.out[i].Err = a.d.refused(err)
-	if a.first == nil {
-		a.first = err
-	}
+	a.unanswered = min(a.unanswered, i)
 	if a.over == nil && !errors.Is(err, ErrOverloaded) {
 		a.over = err
 	}
 }
 
-// answered remembers an answer that is a refusal: the server answers so what it
-// did not handle. Whether it is closed the next request will tell: a handler may
-// have asked another server, which is.
-func (a *requestAll[Req, Resp]) answered(err error) {
-	if err != nil && a.first == nil &&
-		(errors.Is(err, ErrOverloaded) || errors.Is(err, ErrClosed) || err == a.ctx.Err()) {
-		a.first = err
+// first returns the first error of n results that tells of more than its request: why
+// that got no answer, or an answer that is a refusal, since the server answers so what
+// it did not handle.
+func (a *requestAll[Req, Resp]) first(n int) error {
+	for i := range a.out[:n] {
+		if err := a.out[i].Err; err != nil && (i == a.unanswered || a.isRefusal(err)) {
+			return err
+		}
 	}
+	return nil
+}
+
+// isRefusal reports whether a handler's error may be no handler's. Its methods may
+// panic: think of Unwrap of a nil pointer.
+func (a *requestAll[Req, Resp]) isRefusal(err error) (is bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrClosed) || err == a.ctx.Err()
 }
 
 // collect waits for the replies of all that is under way.
@@ -234,7 +235,6 @@ func (a *requestAll[Req, Resp]) collect() {
 		switch reason {
 		case park.Woken:
 			r.Value, r.Err = q.slot.Take()
-			a.answered(r.Err)
 		case park.Done:
 			a.failed(b.index[k], a.ctx.Err())
 		case park.Expired:

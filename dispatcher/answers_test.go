@@ -1,0 +1,98 @@
+package dispatcher_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
+)
+
+// What RequestAll makes of the errors that handlers return.
+
+// wrapping is an error whose Unwrap panics if it is nil.
+type wrapping struct{ err error }
+
+func (w *wrapping) Error() string { return "wrapping" }
+func (w *wrapping) Unwrap() error { return w.err }
+
+// list is an error that cannot be compared.
+type list []error
+
+func (list) Error() string { return "list" }
+
+// A handler's error is its caller's affair, whatever its methods do: what is under way
+// beside it is collected, and its places in flight come back.
+func TestRequestAllOddErrors(t *testing.T) {
+	for name, odd := range map[string]error{"a nil pointer": (*wrapping)(nil), "a list": list{errTest}} {
+		run := func(n int) (int, error) {
+			if n == 13 {
+				return 0, odd
+			}
+			return -n, nil
+		}
+		queued := newRing(t, 16)
+		drain(t, queued, func(e envelope) { e.Reply(run(e.Message())) })
+		for how, d := range map[string]disp{
+			"queued": newDispatcher(t, queued, dispatcher.Options{MaxInFlight: 8}),
+			"inline": newDispatcher(t, inline{newRing(t, 16), run}, dispatcher.Options{MaxInFlight: 8}),
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				for range 3 { // what one leaves behind must not be in the next
+					out := make([]dispatcher.Result[int], 4)
+					require.NoError(t, d.RequestAll(bg, []int{1, 13, 3, 4}, out))
+					require.Equal(t, []dispatcher.Result[int]{{Value: -1}, {Err: odd}, {Value: -3}, {Value: -4}}, out)
+					require.Zero(t, d.Stats().InFlight)
+				}
+			})
+		}
+	}
+}
+
+// A ctx may have an error that cannot be compared, and a handler may return it.
+func TestRequestAllListOfCtx(t *testing.T) {
+	ended := list(nil)
+	d := newDispatcher(t, inline{newRing(t, 16), func(int) (int, error) {
+		ended = list{errTest}
+		return 0, ended
+	}}, dispatcher.Options{})
+	out := make([]dispatcher.Result[int], 2)
+	require.Equal(t, list{errTest}, d.RequestAll(endedBy{bg, &ended}, []int{1, 2}, out))
+	require.Equal(t, []dispatcher.Result[int]{{Err: list{errTest}}, {Err: list{errTest}}}, out)
+}
+
+// endedBy is a ctx that has ended once *by is not nil.
+type endedBy struct {
+	context.Context
+	by *list
+}
+
+func (c endedBy) Err() error {
+	if *c.by == nil {
+		return nil
+	}
+	return *c.by
+}
+
+// The error of RequestAll is the first in out that tells of more than its request,
+// whenever it was known.
+func TestRequestAllFirstError(t *testing.T) {
+	for _, first := range []error{dispatcher.ErrShed, dispatcher.ErrTimeout, dispatcher.ErrClosed} {
+		q := newRing(t, 2)
+		d := newDispatcher(t, q, dispatcher.Options{Overflow: dispatcher.Reject})
+		out := make([]dispatcher.Result[int], 4)
+		all := async(func() (int, error) { return 0, d.RequestAll(bg, []int{1, 2, 3, 4}, out) })
+		testx.Eventually(t, func() bool { return d.Stats().QueueFull == 2 }, "two are refused")
+		for range 2 {
+			e, _ := q.TryPop()
+			if e.Message() == 1 {
+				e.Reply(0, errTest)
+			}
+			e.Reply(0, first)
+		}
+		require.Equal(t, first, testx.Recv(t, all).err)
+		require.Equal(t, []dispatcher.Result[int]{{Err: errTest}, {Err: first}, {Err: dispatcher.ErrQueueFull}, {Err: dispatcher.ErrQueueFull}}, out)
+	}
+}
