@@ -236,7 +236,7 @@ func (a *requestAll[Req, Resp]) collect() {
 		case park.Woken:
 			r.Value, r.Err = q.slot.Take()
 		case park.Done:
-			a.failed(b.index[k], a.ctx.Err())
+			a.failed(b.index[k], arg.Ended(a.ctx))
 		case park.Expired:
 			a.failed(b.index[k], ErrTimeout)
 		}

@@ -155,15 +155,15 @@ func (s *call[Resp]) wait(ctx context.Context) error {
 		return nil
 	case park.Done:
 		s.settle()
-		return ctx.Err()
+		return arg.Ended(ctx)
 	case park.Also:
-		s.give(s.ctx.Err(), cCancelled)
+		s.give(arg.Ended(s.ctx), cCancelled)
 	case park.Expired:
 		s.give(ErrTimeout, cTimedOut)
 	}
 	// There is an outcome now, or another one is about to be there.
 	if s.gate.Until(s.slot.Done, s.slot.Done, ctx.Done(), nil, nil) == park.Done {
-		return ctx.Err()
+		return arg.Ended(ctx)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/limit"
 )
 
@@ -55,7 +56,7 @@ func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) e
 	case d.permits <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return arg.Ended(ctx)
 	case <-p.clock():
 		p.ticked = true
 		return ErrTimeout
@@ -126,7 +127,7 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 		}
 		return ErrRateLimited // by decades
 	case limit.Ended:
-		return ctx.Err()
+		return arg.Ended(ctx)
 	case limit.Expired:
 		p.ticked = true
 		return ErrTimeout

@@ -74,7 +74,7 @@ func (d *Dispatcher[Req, Resp]) await(ctx context.Context, p *pending[Resp]) (re
 	if !p.slot.Done() {
 		switch p.slot.Wait(ctx.Done(), p.clock()) {
 		case park.Done:
-			err = ctx.Err()
+			err = arg.Ended(ctx)
 		case park.Expired:
 			p.ticked = true
 			err = ErrTimeout

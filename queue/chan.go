@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 )
 
 // Chan is a Queue over a plain Go channel: the ring's twin, to compare it with
@@ -127,7 +129,7 @@ func (q *Chan[T]) PushTimed(ctx context.Context, v T, expired <-chan time.Time) 
 	case <-q.closed:
 		err = ErrClosed
 	case <-ctx.Done():
-		err = ctx.Err()
+		err = arg.Ended(ctx)
 	case <-expired:
 		err = context.DeadlineExceeded
 	}
@@ -169,7 +171,7 @@ func (q *Chan[T]) PopTimed(ctx context.Context, expired <-chan time.Time) (v T, 
 		}
 		return q.unbox(b), nil
 	case <-ctx.Done():
-		return v, ctx.Err()
+		return v, arg.Ended(ctx)
 	case <-expired:
 		return v, context.DeadlineExceeded
 	}

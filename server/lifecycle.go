@@ -99,7 +99,7 @@ func (s *Server[Req, Resp]) await(ctx context.Context) (left string, err error) 
 			if err := s.wait(ctx); err == nil {
 				return "", nil
 			}
-			return s.left(v), ctx.Err()
+			return s.left(v), arg.Ended(ctx)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func (s *Server[Req, Resp]) wait(ctx context.Context) error {
 	case <-s.done:
 		return nil
 	default:
-		return ctx.Err()
+		return arg.Ended(ctx)
 	}
 }
 

@@ -15,6 +15,13 @@ func TestContext(t *testing.T) {
 	})
 }
 
+func TestEnded(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 0)
+	defer cancel()
+	require.Equal(t, context.DeadlineExceeded, Ended(ctx))
+	require.Equal(t, context.Canceled, Ended(context.Background())) // whose Done is another's
+}
+
 func TestIsNil(t *testing.T) {
 	type handler struct{}
 	require.True(t, IsNil(nil))

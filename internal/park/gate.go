@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/atomic"
 )
 
@@ -25,7 +26,7 @@ func (r Reason) Err(ctx context.Context) error {
 	if r == Expired {
 		return context.DeadlineExceeded
 	}
-	return ctx.Err()
+	return arg.Ended(ctx)
 }
 
 // Gate is an eventcount: goroutines sleep at it until a condition that lives
