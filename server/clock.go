@@ -64,10 +64,12 @@ func (s *Server[Req, Resp]) overdue(e *dispatcher.Envelope[Req, Resp], owner boo
 	}
 	var deadline time.Time
 	if e.IsRequest() { // the ctx of a command ends with its acceptance
-		if deadline, _ = e.Context().Deadline(); !deadline.IsZero() && !now.Before(deadline) {
-			s.counters.Add(cExpired, 1)
-			s.lost(e, context.DeadlineExceeded) // as the ctx will say when its timer has fired
-			return true
+		if at, ok := e.Context().Deadline(); ok {
+			if deadline = at; !now.Before(at) {
+				s.counters.Add(cExpired, 1)
+				s.lost(e, context.DeadlineExceeded) // as the ctx will say when its timer has fired
+				return true
+			}
 		}
 	}
 	law := c.queue
