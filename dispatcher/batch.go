@@ -51,7 +51,7 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 	b := d.batches.Get().(*batch[Resp])
 	defer d.batches.Put(b)
 
-	all := requestAll[Req, Resp]{d: d, ctx: ctx, p: p, b: b, out: out, unanswered: len(reqs)}
+	all := requestAll[Req, Resp]{d: d, ctx: ctx, done: ctx.Done(), p: p, b: b, out: out, unanswered: len(reqs)}
 	// A handler that runs on this goroutine may end it with Goexit; what is
 	// under way must not be left behind.
 	defer all.collect()
@@ -77,6 +77,7 @@ func (d *Dispatcher[Req, Resp]) RequestAll(ctx context.Context, reqs []Req, out 
 type requestAll[Req, Resp any] struct {
 	d    *Dispatcher[Req, Resp]
 	ctx  context.Context
+	done <-chan struct{} // ctx's
 	p    *pending[Resp]
 	b    *batch[Resp]
 	out  []Result[Resp]
@@ -98,11 +99,15 @@ func (a *requestAll[Req, Resp]) run(reqs []Req, out []Result[Resp]) int {
 func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	d := a.d
 	err := a.ended()
+	queued := false
 	if err == nil && d.limited {
 		if err = a.admit(); err == nil {
-			if err = a.ended(); err != nil { // while the request waited
-				d.release()
-			}
+			defer func() {
+				if !queued { // also if a handler, or a hook, has called Goexit
+					d.release()
+				}
+			}()
+			err = a.ended() // while the request waited
 		}
 	}
 	if err != nil {
@@ -116,12 +121,6 @@ func (a *requestAll[Req, Resp]) send(i int, req Req) {
 	}
 	q := d.pending.Get().(*pending[Resp])
 	q.timeout = 0 // the clock is a.p's
-	queued := false
-	defer func() {
-		if !queued {
-			d.release()
-		}
-	}()
 	if err := d.push(a.ctx, req, q.slot, q.slot.Arm(), a.p); err != nil {
 		q.slot.Disarm()
 		d.put(q)
@@ -175,14 +174,10 @@ func (a *requestAll[Req, Resp]) expired() bool {
 }
 
 func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
-	done := false
-	defer func() {
-		if ran || !done { // !done: the handler called Goexit
-			a.d.release()
-		}
-	}()
-	a.out[i].Value, a.out[i].Err, ran = a.d.inline.TryInline(a.ctx, req)
-	done = true
+	value, err, ran := a.d.inline.TryInline(a.ctx, req)
+	if ran {
+		a.out[i] = Result[Resp]{value, err}
+	}
 	return ran
 }
 
@@ -215,7 +210,8 @@ func (a *requestAll[Req, Resp]) isRefusal(err error) (is bool) {
 	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrClosed) || err == a.ctx.Err()
 }
 
-// collect waits for the replies of all that is under way.
+// collect waits for the replies of all that is under way. It calls nothing of the
+// user's that could leave it in the middle.
 func (a *requestAll[Req, Resp]) collect() {
 	b, d := a.b, a.d
 	for k := 0; k < b.n; k++ {
@@ -225,7 +221,7 @@ func (a *requestAll[Req, Resp]) collect() {
 		switch {
 		case q.slot.Done():
 		case !a.expired():
-			if reason = q.slot.Wait(a.ctx.Done(), a.p.clock()); reason == park.Expired {
+			if reason = q.slot.Wait(a.done, a.p.clock()); reason == park.Expired {
 				a.p.ticked = true
 			}
 		case q.slot.Abandon(): // no time is left, not even to wait

@@ -54,11 +54,15 @@ func (j *job[Req, Resp]) feed() {
 		}
 	}()
 	answered = true // by dropped, whatever its hook does
-	if s.dropped(&j.envelope) {
+	dropped := false
+	err := guard(func() error { dropped = s.dropped(&j.envelope); return nil })
+	if dropped {
 		return
 	}
 	answered = false
-	err := guard(func() error { return s.opts.Pool.Submit(s.token, j) })
+	if err == nil {
+		err = guard(func() error { return s.opts.Pool.Submit(s.token, j) })
+	}
 	if taken = err == nil; !taken {
 		answered = true
 		s.refused(&j.envelope, s.poolError(err))

@@ -2,12 +2,15 @@ package server_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
+	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/server"
 )
 
@@ -45,4 +48,94 @@ func TestNoDeadline(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 	}
+}
+
+// A ctx with methods that panic at its request's turn fails that request, and nobody
+// and nothing else.
+func TestCtxThatPanics(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1})
+	each(t, func(t *testing.T, m mode) {
+		for _, where := range []string{"owner", "worker"} {
+			t.Run(where, func(t *testing.T) {
+				h := funcs(echo)
+				if m.opts.Shed.Target = time.Hour; where == "worker" {
+					m.opts.Pool = p
+					h.Offload = func(int) bool { return true }
+				}
+				s, d := newServer(t, h, m.opts, dispatcher.Options{})
+				var bad atomic.Bool
+				var calls []*dispatcher.Call[int]
+				for _, ctx := range []custom{
+					{err: func() error { return panicIf(&bad) }},
+					{deadline: func() (time.Time, bool) { return time.Time{}, panicIf(&bad) != nil }},
+				} {
+					ctx.Context = context.Background()
+					call, err := d.Go(ctx, 1) // queued: it does not run yet
+					require.NoError(t, err)
+					calls = append(calls, call)
+				}
+				bad.Store(true)
+				run(t, s)
+				n, err := d.Request(context.Background(), 1)
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+				require.NoError(t, s.Shutdown(context.Background()))
+				bad.Store(false)
+				for _, call := range calls {
+					_, err := call.Wait(context.Background())
+					var panicked *server.PanicError
+					require.ErrorAs(t, err, &panicked)
+				}
+				st := s.Stats()
+				require.EqualValues(t, 2, st.Panicked)
+				require.Equal(t, st.Queue.Pushed, accounted(st))
+			})
+		}
+	})
+}
+
+func panicIf(bad *atomic.Bool) error {
+	if bad.Load() {
+		panic("a method of ctx")
+	}
+	return nil
+}
+
+// So it is in the backlog.
+func TestCtxThatPanicsInTheBacklog(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1, QueueSize: 2})
+	entered, released := make(chan bool, 16), make(chan bool)
+	h := funcs(func(_ context.Context, n int) (int, error) {
+		entered <- true
+		<-released
+		return n, nil
+	})
+	h.Offload = func(int) bool { return true }
+	s, d := start(t, h, server.Options{Pool: p}, dispatcher.Options{})
+	for range 8 { // one runs, two wait in the pool, one is on its way there
+		require.NoError(t, d.Send(context.Background(), 1))
+	}
+	var bad atomic.Bool
+	call, err := d.Go(custom{Context: context.Background(), err: func() error { return panicIf(&bad) }}, 1)
+	require.NoError(t, err)
+	testx.Recv(t, entered)
+	testx.Eventually(t, func() bool { return s.Stats().Offloaded == 9 }, "all are offloaded")
+	bad.Store(true)
+	close(released)
+	require.NoError(t, s.Shutdown(context.Background()))
+	bad.Store(false)
+	_, err = call.Wait(context.Background())
+	var panicked *server.PanicError
+	require.ErrorAs(t, err, &panicked)
+}
+
+// No role is lost, and no lock.
+func TestCtxThatPanicsOnItsCaller(t *testing.T) {
+	var bad atomic.Bool
+	bad.Store(true)
+	ctx := custom{Context: context.Background(), err: func() error { return panicIf(&bad) }}
+	require.False(t, server.OwnedAfterWait(ctx))
+	s, _ := newServer(t, funcs(echo), server.Options{}, dispatcher.Options{})
+	require.Panics(t, func() { s.Run(ctx) })
+	within(t, "the end", func() { require.NoError(t, s.Shutdown(context.Background())) })
 }

@@ -66,18 +66,17 @@ func (o *owning) mayRun() bool {
 // costs two switches of goroutines, and to fight over the role with the other
 // core costs each call the moves of its cache lines. The long pauses let the
 // other core run many calls in a row; see BENCHMARKS.md for what they buy.
-func (o *owning) awaitRole(ctx context.Context, e engine, looks int) bool {
+func (o *owning) awaitRole(ctx context.Context, looks int) bool {
 	if !o.pace.brief.Load() {
 		return false
 	}
 	for ; looks > 0; looks-- {
 		spin.Pause()
-		if o.role.TryOwn() {
-			if ctx.Err() == nil {
-				return true
-			}
-			e.leave()
+		if ctx.Err() != nil { // asked without the role: it may panic
 			return false
+		}
+		if o.role.TryOwn() {
+			return true
 		}
 	}
 	return false

@@ -1,6 +1,10 @@
 package server
 
-import "github.com/sparkpipe/sparkpipe/internal/ring"
+import (
+	"context"
+
+	"github.com/sparkpipe/sparkpipe/internal/ring"
+)
 
 // Idle reports whether nobody has the role of s.
 func Idle[Req, Resp any](s *Server[Req, Resp]) bool { return s.owning != nil && !s.owning.role.Owned() }
@@ -65,4 +69,17 @@ func (c *counting) TryOwn() bool {
 func Exhausted(size, n int) bool {
 	h := hand[int, int]{size: size, next: n, n: n}
 	return h.empty()
+}
+
+// OwnedAfterWait reports whether a caller that waits for the role under ctx, which
+// panics, keeps it.
+func OwnedAfterWait(ctx context.Context) bool {
+	r := ring.New[int](2, 0)
+	o := owning{role: r}
+	o.pace.brief.Store(true)
+	func() {
+		defer func() { _ = recover() }()
+		o.awaitRole(ctx, 1)
+	}()
+	return r.Owned()
 }

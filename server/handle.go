@@ -14,18 +14,19 @@ import (
 // the handler was called. If it calls Goexit, handle does not return, but the
 // message has its outcome.
 func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool) (called bool) {
-	if s.dropped(e) || s.clock != nil && s.overdue(e, owner) {
-		return false
-	}
-	if s.supervised != nil && s.supervised.broken() && s.rest(e) {
-		return false
-	}
-	at := choosing
+	at := looking
 	defer func() {
-		if at != settled {
+		// While looking, only a request's ctx is asked anything; a command has its
+		// outcome then, and its hook has called Goexit.
+		if at != settled && (at != looking || e.IsRequest()) {
 			s.cutShort(e, at, s.unwound(recover()))
 		}
 	}()
+	if s.dropped(e) || s.clock != nil && s.overdue(e, owner) || s.supervised != nil && s.supervised.broken() && s.rest(e) {
+		at = settled
+		return false
+	}
+	at = choosing
 	if owner && s.toPool != nil && s.toPool(e.Message()) {
 		at = chosen
 		s.submit(e, &at)
@@ -42,15 +43,16 @@ func (s *Server[Req, Resp]) handle(e *dispatcher.Envelope[Req, Resp], owner bool
 
 // How far handle has come.
 const (
-	choosing = iota // whether to offload
+	looking  = iota // whether it is to be handled at all
+	choosing        // whether to offload
 	chosen
 	settled // done, or a hook has been told: it may call Goexit, and is not told twice
 )
 
 // cutShort gives e its outcome after handle was left in the middle.
 func (s *Server[Req, Resp]) cutShort(e *dispatcher.Envelope[Req, Resp], at int, err error) {
-	if at == choosing {
-		s.refused(e, err) // it was Offload that did not return
+	if at <= choosing {
+		s.refused(e, err) // it was Offload that did not return, or a method of ctx
 	} else {
 		s.lost(e, err)
 	}

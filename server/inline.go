@@ -33,7 +33,7 @@ func (s *Server[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, 
 		}
 		return resp, nil, false
 	}
-	if !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx, s.engine, roleLooks) {
+	if !r.mayRun() || !r.ring.TryOwn() && !r.awaitRole(ctx, roleLooks) {
 		return resp, nil, false
 	}
 	returned := false
@@ -80,7 +80,7 @@ func (s *Server[Req, Resp]) TryInlineAll(ctx context.Context, reqs []Req, out []
 	}
 	// Who has the role runs many, too. And all of reqs would be queued.
 	looks := min(max(roleLooks, len(reqs)/4), mostLooks)
-	if !o.role.TryOwn() && !o.awaitRole(ctx, s.engine, looks) {
+	if !o.role.TryOwn() && !o.awaitRole(ctx, looks) {
 		return 0
 	}
 	defer s.engine.leave()

@@ -120,7 +120,7 @@ func (l *laneEngine[Req, Resp]) drain() bool {
 // tryInline is Server.TryInline.
 func (l *laneEngine[Req, Resp]) tryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
 	s := l.server
-	if !l.mayRun() || !l.set.TryOwn() && !l.awaitRole(ctx, l, roleLooks) {
+	if !l.mayRun() || !l.set.TryOwn() && !l.awaitRole(ctx, roleLooks) {
 		return resp, nil, false
 	}
 	returned := false

@@ -20,13 +20,14 @@ import (
 // when the server has ended. No handler runs on the goroutine that calls Run.
 func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 	arg.Context(ctx, "server")
+	over := ctx.Err() != nil // asked without the lock: ctx may be a type of the user's
 	s.mu.Lock()
 	if s.ran {
 		s.mu.Unlock()
 		return ErrRunTwice
 	}
 	s.ran = true
-	if ctx.Err() == nil {
+	if !over {
 		s.launch(true)
 	}
 	s.mu.Unlock()

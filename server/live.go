@@ -117,14 +117,15 @@ func (s *Server[Req, Resp]) end() {
 // that does not end, since the handler's state is worth saving all the same.
 func (s *Server[Req, Resp]) contextOfStop() context.Context {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx := s.stopCtx
+	s.mu.Unlock()
 	switch {
-	case s.stopCtx == nil:
+	case ctx == nil:
 		return context.Background()
-	case s.stopCtx.Err() != nil:
-		return context.WithoutCancel(s.stopCtx)
+	case ctx.Err() != nil:
+		return context.WithoutCancel(ctx)
 	}
-	return s.stopCtx
+	return ctx
 }
 
 // guard calls f and makes a panic an error.

@@ -33,7 +33,7 @@ type Stats struct {
 	Commands uint64 // commands handled, offloaded ones included
 
 	Failed   uint64 // of all these, handler calls that returned an error
-	Panicked uint64 // calls of the handler, its Offload and its Key that panicked or called Goexit
+	Panicked uint64 // calls of the handler, its Offload, its Key and a request's ctx that panicked or called Goexit
 
 	Expired  uint64 // requests not handled because their caller had gone
 	Refused  uint64 // messages not handled because of Close
@@ -41,7 +41,7 @@ type Stats struct {
 	Shed     uint64 // messages not handled because they had waited too long: Options.Shed
 	Evicted  uint64 // messages not handled because others needed their places: Options.DropOldest
 
-	NotOffloaded uint64 // queued messages not handled because Offload, Key or the pool failed, or there is no pool
+	NotOffloaded uint64 // queued messages not handled because Offload, Key, ctx or the pool failed, or there is no pool
 
 	InFlight int // messages queued or offloaded; up to 32 that were taken from the queue already are not in it
 

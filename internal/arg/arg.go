@@ -16,12 +16,15 @@ func Context(ctx context.Context, pkg string) {
 
 // Ended returns the error of ctx, whose Done was found closed. It is context.Canceled if
 // ctx has none, as one that embeds another and has a Done of its own only: who waited
-// would take nil for success.
-func Ended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return context.Canceled
+// would take nil for success. So it is if Err panics, since who waited may have
+// something to give back.
+func Ended(ctx context.Context) (err error) {
+	defer func() {
+		if recover() != nil || err == nil {
+			err = context.Canceled
+		}
+	}()
+	return ctx.Err()
 }
 
 // IsNil reports whether x is nil, or an interface that holds a nil pointer.

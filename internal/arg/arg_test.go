@@ -20,6 +20,7 @@ func TestEnded(t *testing.T) {
 	defer cancel()
 	require.Equal(t, context.DeadlineExceeded, Ended(ctx))
 	require.Equal(t, context.Canceled, Ended(context.Background())) // whose Done is another's
+	require.Equal(t, context.Canceled, Ended(struct{ context.Context }{}))
 }
 
 func TestIsNil(t *testing.T) {

@@ -245,3 +245,19 @@ func TestGone(t *testing.T) {
 	require.Equal(t, Passed, testx.Recv(t, second))
 	require.Empty(t, l.line.taken())
 }
+
+// badDone is a ctx whose Done panics.
+type badDone struct{ context.Context }
+
+func (badDone) Done() <-chan struct{} { panic("Done") }
+
+// Who cannot wait is in no line.
+func TestWaitUnderACtxThatPanics(t *testing.T) {
+	var c clock
+	l := New(1, 1, c.now)
+	require.True(t, l.Allow())
+	require.Panics(t, func() { l.Wait(badDone{bg}, time.Hour, nil, nil) })
+	require.Nil(t, l.line.first)
+	c.advance(time.Second)
+	require.True(t, l.Allow())
+}

@@ -27,6 +27,7 @@ func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-cha
 	if at, ok := ctx.Deadline(); ok {
 		longest = min(longest, time.Until(at))
 	}
+	ended := ctx.Done() // before it is in the line: it may panic
 	w, outcome := l.join(longest)
 	if w == nil {
 		if outcome == Hopeless && ctx.Err() != nil {
@@ -49,7 +50,7 @@ func (l *Limiter) Wait(ctx context.Context, longest time.Duration, expired <-cha
 		case <-w.wake:
 		case <-gone:
 			return l.leave(w, Gone)
-		case <-ctx.Done():
+		case <-ended:
 			return l.leave(w, Ended)
 		case <-expired:
 			return l.leave(w, Expired)

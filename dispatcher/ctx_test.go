@@ -2,8 +2,11 @@ package dispatcher_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
@@ -55,4 +58,60 @@ func TestSilentCtx(t *testing.T) {
 		})
 	}
 	require.Equal(t, 1, places.Stats().InFlight)
+}
+
+// fickle is a ctx whose methods panic from the nth call on, all taken together. It has
+// ended if its Done is closed.
+type fickle struct {
+	context.Context
+	calls, n int
+	done     chan struct{}
+}
+
+func (c *fickle) call() {
+	if c.calls++; c.calls >= c.n {
+		panic("a method of ctx")
+	}
+}
+
+func (c *fickle) Err() error            { c.call(); return nil }
+func (c *fickle) Done() <-chan struct{} { c.call(); return c.done }
+func (c *fickle) Deadline() (time.Time, bool) {
+	c.call()
+	return time.Time{}, false
+}
+
+// A ctx whose methods panic, whenever that is, costs others nothing: no place in flight,
+// and no place in the line of those who wait for the rate.
+func TestCtxThatPanics(t *testing.T) {
+	closed := make(chan struct{})
+	close(closed)
+	for name, f := range map[string]func(d disp, ctx context.Context){
+		"Request":    func(d disp, ctx context.Context) { d.Request(ctx, 1) },
+		"Go":         func(d disp, ctx context.Context) { d.Go(ctx, 1) },
+		"RequestAll": func(d disp, ctx context.Context) { d.RequestAll(ctx, []int{1, 2}, make([]dispatcher.Result[int], 2)) },
+		"Send":       func(d disp, ctx context.Context) { d.Send(ctx, 1) },
+		"SendAll":    func(d disp, ctx context.Context) { d.SendAll(ctx, []int{1, 2}) },
+	} {
+		for n := 1; n < 16; n++ {
+			for _, done := range []chan struct{}{nil, closed} {
+				t.Run(fmt.Sprint(name, n, done != nil), func(t *testing.T) {
+					d := served(t, dispatcher.Options{MaxInFlight: 2, RateLimit: 1e4, Burst: 1})
+					for range 3 {
+						func() {
+							defer func() { _ = recover() }()
+							f(d, &fickle{Context: bg, n: n, done: done})
+						}()
+					}
+					testx.Join(t, testx.Times(4, func(int) {
+						out := make([]dispatcher.Result[int], 4)
+						assert.NoError(t, d.RequestAll(bg, []int{1, 2, 3, 4}, out))
+						for i, r := range out {
+							assert.Equal(t, dispatcher.Result[int]{Value: -1 - i}, r)
+						}
+					})...)
+				})
+			}
+		}
+	}
 }
