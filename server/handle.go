@@ -164,8 +164,8 @@ func (s *Server[Req, Resp]) lost(e *dispatcher.Envelope[Req, Resp], err error) {
 
 // failedCommand tells the log and the hook: there is nobody else to tell.
 func (s *Server[Req, Resp]) failedCommand(cmd Req, err error) {
+	defer s.tellHook(cmd, err) // also if the Logger calls Goexit
 	s.opts.Logger.Warn("server: command failed", withStack(err, "type", fmt.Sprintf("%T", cmd), "err", err)...)
-	s.tellHook(cmd, err)
 }
 
 // withStack returns what to log of a failure, args, and the stack if it is a

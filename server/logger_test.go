@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -104,4 +105,25 @@ func TestLoggerThatPanics(t *testing.T) {
 	require.Equal(t, 2, n)
 	require.NoError(t, s.Shutdown(context.Background()))
 	require.Zero(t, s.Stats().Panicked)
+}
+
+// A Logger that ends the goroutine keeps nothing from the hook.
+func TestGoexitInTheLogger(t *testing.T) {
+	each(t, func(t *testing.T, m mode) {
+		told := make(chan any, 3)
+		m.opts.Logger = slog.New(hooked(func(string) { runtime.Goexit() }))
+		m.opts.OnCommandError = func(cmd any, err error) { told <- cmd }
+		_, d := start(t, funcs(func(_ context.Context, n int) (int, error) {
+			if n == 2 {
+				panic("handler")
+			}
+			return 0, errTest
+		}), m.opts, dispatcher.Options{})
+		for n := 1; n < 4; n++ {
+			require.NoError(t, d.Send(context.Background(), n))
+			require.Equal(t, n, testx.Recv(t, told))
+		}
+		_, err := d.Request(context.Background(), 1)
+		require.Equal(t, errTest, err)
+	})
 }
