@@ -395,3 +395,18 @@ func TestCost(t *testing.T) {
 	}
 	testx.Rests(t, 200*time.Millisecond)
 }
+
+// unspeakable is an error whose Error panics with one whose Error panics.
+type unspeakable struct{}
+
+func (u unspeakable) Error() string { panic(u) }
+
+// That a task's panic cannot be told to the log is no panic of the pool's.
+func TestUnspeakablePanic(t *testing.T) {
+	p := newPool(t, pool.Options{Workers: 1})
+	for range 3 {
+		require.NoError(t, p.Submit(bg, pool.Func(func() { panic(unspeakable{}) })))
+	}
+	require.NoError(t, p.Shutdown(bg))
+	require.EqualValues(t, 3, p.Stats().Panicked)
+}

@@ -181,6 +181,7 @@ func (p *Pool) run(t Task) {
 func (p *Pool) report(v any, stack []byte) {
 	defer func() {
 		if again := recover(); again != nil {
+			defer func() { _ = recover() }() // of the log's own
 			slog.Error("pool: OnPanic panicked", "pool", p.opts.Name, "panic", again, "task", v)
 		}
 	}()

@@ -51,7 +51,14 @@ type PanicError struct {
 }
 
 // Error tells the value, and not the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("server: handler panicked: %v", e.Value) }
+func (e *PanicError) Error() (text string) {
+	defer func() {
+		if recover() != nil { // fmt bears with an Error that panics, but not if that of what it panics with does
+			text = fmt.Sprintf("server: handler panicked with a %T", e.Value)
+		}
+	}()
+	return fmt.Sprintf("server: handler panicked: %v", e.Value)
+}
 
 // Unwrap returns Value if it is an error, so that errors.Is and errors.As see
 // it.

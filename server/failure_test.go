@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -291,4 +292,42 @@ func TestSlowHandlerIsLoggedOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// unspeakable is an error whose Error panics with one whose Error panics.
+type unspeakable struct{}
+
+func (u unspeakable) Error() string { panic(u) }
+
+// A handler's panic is its message's outcome, whatever the value does when it is to be
+// told to a log.
+func TestUnspeakablePanic(t *testing.T) {
+	h := funcs(func(context.Context, int) (int, error) { panic(unspeakable{}) })
+	for name, build := range map[string]func() (server.Handler[int, int], error){
+		"plain": func() (server.Handler[int, int], error) { return h, nil },
+		"supervised": func() (server.Handler[int, int], error) {
+			build := func() (server.Handler[int, int], error) { return h, nil }
+			return server.Supervise(build, server.RestartOptions{Max: 2, Backoff: -1})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := make(chan error, 3)
+			h, err := build()
+			require.NoError(t, err)
+			s, d := newServer(t, h, server.Options{
+				Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+				OnCommandError: func(_ any, err error) { told <- err; panic(unspeakable{}) },
+			}, dispatcher.Options{})
+			for n := 0; n < 3; n++ {
+				require.NoError(t, d.Send(context.Background(), n))
+			}
+			run(t, s)
+			for n := 0; n < 3; n++ {
+				var panicked *server.PanicError
+				require.ErrorAs(t, testx.Recv(t, told), &panicked)
+				require.Equal(t, "server: handler panicked with a server_test.unspeakable", panicked.Error())
+			}
+			require.NoError(t, s.Shutdown(context.Background()))
+		})
+	}
 }

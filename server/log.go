@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 )
 
@@ -17,12 +16,8 @@ func (g guarded) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	return g.Handler.Enabled(ctx, level)
 }
 
-func (g guarded) Handle(ctx context.Context, r slog.Record) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("server: Options.Logger panicked: %v", v)
-		}
-	}()
+func (g guarded) Handle(ctx context.Context, r slog.Record) error {
+	defer func() { _ = recover() }()
 	return g.Handler.Handle(ctx, r)
 }
 
