@@ -117,7 +117,7 @@ type Middleware[Req, Resp any] func(next func(context.Context, Req) (Resp, error
 // Use returns a handler that sends requests through mw, the first outermost, before
 // they reach h. Commands go to h directly. If h is an Offloader, a Keyer, a Starter
 // or a Stopper, so is the result; what it has of these methods that h lacks does
-// nothing. A nil handler or middleware panics.
+// nothing. A nil handler or middleware panics, and so does one that returns nil.
 func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handler[Req, Resp] {
 	if arg.IsNil(h) {
 		panic("server: Use: nil Handler")
@@ -127,7 +127,9 @@ func Use[Req, Resp any](h Handler[Req, Resp], mw ...Middleware[Req, Resp]) Handl
 		if mw[i] == nil {
 			panic("server: Use: nil Middleware")
 		}
-		next = mw[i](next)
+		if next = mw[i](next); next == nil {
+			panic("server: Use: a Middleware returned nil")
+		}
 	}
 	return &wrapped[Req, Resp]{Handler: h, request: next}
 }

@@ -139,4 +139,7 @@ func TestUse(t *testing.T) {
 
 	require.Panics(t, func() { server.Use[int, int](nil) })
 	require.Panics(t, func() { server.Use[int, int](h, nil) })
+	require.Panics(t, func() {
+		server.Use[int, int](h, func(func(context.Context, int) (int, error)) func(context.Context, int) (int, error) { return nil })
+	})
 }
