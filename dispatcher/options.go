@@ -21,6 +21,17 @@ const (
 	Reject          // refuse at once, with an error that is ErrOverloaded
 )
 
+// String returns "block" or "reject".
+func (o Overflow) String() string {
+	switch o {
+	case Block:
+		return "block"
+	case Reject:
+		return "reject"
+	}
+	return fmt.Sprintf("Overflow(%d)", uint8(o))
+}
+
 // Limiter is a rate limit of one's own; *rate.Limiter of golang.org/x/time/rate is
 // one. Its methods are called by many goroutines at once.
 type Limiter interface {
@@ -101,7 +112,7 @@ func (o Options) validate() error {
 	case o.MaxInFlight < 0:
 		return fmt.Errorf("dispatcher: Options.MaxInFlight: %d is negative", o.MaxInFlight)
 	case o.Overflow > Reject:
-		return fmt.Errorf("dispatcher: Options.Overflow: unknown value %d", o.Overflow)
+		return fmt.Errorf("dispatcher: Options.Overflow: unknown value %v", o.Overflow)
 	case o.Lane < 0:
 		return fmt.Errorf("dispatcher: Options.Lane: %d is negative", o.Lane)
 	case o.Timeout < 0:

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,16 @@ func TestPushWithEndedCtx(t *testing.T) {
 		require.Zero(t, n)
 		require.Zero(t, s.Stats().Queue.Pushed)
 	})
+}
+
+func TestStrings(t *testing.T) {
+	for want, v := range map[string]fmt.Stringer{
+		"auto": server.CallerRunsAuto, "always": server.CallerRunsAlways, "never": server.CallerRunsNever, "CallerRuns(7)": server.CallerRuns(7),
+		"slough": server.ShedSlough, "codel": server.ShedCoDel, "ShedLaw(7)": server.ShedLaw(7),
+		"block": dispatcher.Block, "reject": dispatcher.Reject, "Overflow(7)": dispatcher.Overflow(7),
+	} {
+		require.Equal(t, want, v.String())
+	}
 }
 
 func TestErrors(t *testing.T) {

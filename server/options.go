@@ -37,6 +37,19 @@ const (
 	CallerRunsNever
 )
 
+// String returns "auto", "always" or "never".
+func (c CallerRuns) String() string {
+	switch c {
+	case CallerRunsAuto:
+		return "auto"
+	case CallerRunsAlways:
+		return "always"
+	case CallerRunsNever:
+		return "never"
+	}
+	return fmt.Sprintf("CallerRuns(%d)", uint8(c))
+}
+
 const (
 	// DefaultBatch is the Batch of a server whose Options leave it 0.
 	DefaultBatch = 64
@@ -192,7 +205,7 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Lanes > 1 && o.Queue.Backend != queue.BackendRing:
 		return o, fmt.Errorf("server: Options.Lanes: %d with Options.Queue.Backend %v: lanes are rings", o.Lanes, o.Queue.Backend)
 	case o.CallerRuns > CallerRunsNever:
-		return o, fmt.Errorf("server: Options.CallerRuns: unknown value %d", o.CallerRuns)
+		return o, fmt.Errorf("server: Options.CallerRuns: unknown value %v", o.CallerRuns)
 	}
 	shed, err := o.Shed.withDefaults()
 	if err != nil {

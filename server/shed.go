@@ -29,6 +29,17 @@ const (
 	ShedCoDel
 )
 
+// String returns "slough" or "codel".
+func (l ShedLaw) String() string {
+	switch l {
+	case ShedSlough:
+		return "slough"
+	case ShedCoDel:
+		return "codel"
+	}
+	return fmt.Sprintf("ShedLaw(%d)", uint8(l))
+}
+
 // DefaultShedInterval is the Interval of ShedOptions that leave it 0, as a multiple
 // of the Target: it is a factor and no duration.
 const DefaultShedInterval = 25
@@ -74,7 +85,7 @@ func (o ShedOptions) withDefaults() (ShedOptions, error) {
 	case o.Target < 0:
 		return o, fmt.Errorf("server: Options.Shed.Target: %v is negative", o.Target)
 	case o.Law > ShedCoDel:
-		return o, fmt.Errorf("server: Options.Shed.Law: unknown value %d", o.Law)
+		return o, fmt.Errorf("server: Options.Shed.Law: unknown value %v", o.Law)
 	case o.Target == 0 && o != (ShedOptions{}):
 		return o, errors.New("server: Options.Shed: Interval or Law without Target")
 	case o.Interval < 0 || o.Interval > 0 && o.Interval < o.Target:
