@@ -163,6 +163,7 @@ func (c *trial[T]) make(capacity int) queue.Queue[T] {
 	c.TB.Helper()
 	q, err := c.f.New(capacity)
 	c.must(err == nil, "Factory.New(%d): %v", capacity, err)
+	c.must(q != nil, "Factory.New(%d) returned nil", capacity)
 	c.must(q.Cap() >= capacity, "Cap is %d for a queue that was asked for %d", q.Cap(), capacity)
 	return q
 }
