@@ -195,7 +195,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		s := p.Stats()
-		return fmt.Errorf("pool %q: shutdown: %w (%d tasks running, %d waiting)", p.opts.Name, arg.Ended(ctx), s.Busy, s.Queued)
+		return fmt.Errorf("%s: shutdown: %w (%d tasks running, %d waiting)", errs.Named("pool", p.opts.Name), arg.Ended(ctx), s.Busy, s.Queued)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
+	"github.com/sparkpipe/sparkpipe/internal/errs"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -76,7 +77,7 @@ func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	ran := s.ran
 	s.mu.Unlock()
 	if left, err := s.await(ctx); err != nil {
-		return fmt.Errorf("server %q: shutdown: %w (%s)", s.opts.Name, err, left)
+		return fmt.Errorf("%s: shutdown: %w (%s)", errs.Named("server", s.opts.Name), err, left)
 	}
 	return s.outcome(ran)
 }

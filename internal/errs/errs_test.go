@@ -57,3 +57,8 @@ func TestIdentity(t *testing.T) {
 func TestIsAllocates(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = errors.Is(errChild, errRoot) }))
 }
+
+func TestNamed(t *testing.T) {
+	assert.Equal(t, `server "orders"`, errs.Named("server", "orders"))
+	assert.Equal(t, "server", errs.Named("server", ""))
+}
