@@ -123,12 +123,19 @@ func (d *Dispatcher[Req, Resp]) get() *pending[Resp] {
 }
 
 // due makes sure that p has a deadline, and returns it. It is called when the
-// request begins. There is none without a Timeout.
+// request begins, or at its first wait. There is none without a Timeout.
 func (p *pending[Resp]) due() time.Time {
 	if p.timeout > 0 && p.deadline.IsZero() {
 		p.deadline = time.Now().Add(p.timeout)
 	}
 	return p.deadline
+}
+
+// over reports whether the Timeout ended while the request waited for the limits. It
+// does not rely on the tick: what was waited for may have come first, and the goroutine
+// run again long after.
+func (p *pending[Resp]) over() bool {
+	return !p.deadline.IsZero() && !time.Now().Before(p.deadline)
 }
 
 func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {

@@ -52,6 +52,7 @@ func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) e
 	if d.opts.Overflow == Reject {
 		return ErrInFlight
 	}
+	p.due() // for over
 	select {
 	case d.permits <- struct{}{}:
 		return nil
@@ -112,10 +113,7 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 	longest := time.Duration(math.MaxInt64)
 	var expired <-chan time.Time
 	if p != nil && p.timeout > 0 {
-		longest, expired = p.timeout, p.clock()
-		if !p.deadline.IsZero() {
-			longest = time.Until(p.deadline)
-		}
+		longest, expired = time.Until(p.due()), p.clock()
 	}
 	switch d.rate.Wait(ctx, longest, expired, d.closing) {
 	case limit.Hopeless:

@@ -291,6 +291,20 @@ func TestCtxEndsAtTheLimit(t *testing.T) {
 	require.False(t, called)
 }
 
+// Nor may it be called for a request whose Timeout has ended there.
+func TestTimeoutEndsAtTheLimit(t *testing.T) {
+	called := false
+	to := inline{newRing(t, 4), func(n int) (int, error) { called = true; return n, nil }}
+	late := lets(func() { time.Sleep(2 * time.Millisecond) })
+	d := newDispatcher(t, to, dispatcher.Options{Limiter: late, MaxInFlight: 1, Timeout: time.Millisecond})
+	for i := 0; i < 2; i++ { // the place is free again
+		_, err := d.Request(bg, 1)
+		require.Equal(t, dispatcher.ErrTimeout, err)
+	}
+	require.Equal(t, dispatcher.ErrTimeout, d.RequestAll(bg, []int{1}, make([]dispatcher.Result[int], 1)))
+	require.False(t, called)
+}
+
 // lets is a Limiter that calls a function instead of waiting.
 type lets func()
 

@@ -46,6 +46,9 @@ func (d *Dispatcher[Req, Resp]) request(ctx context.Context, req Req, p *pending
 		if err := ctx.Err(); err != nil { // it ended while the request waited
 			return resp, d.refused(err)
 		}
+		if p.over() {
+			return resp, d.refused(ErrTimeout)
+		}
 		if d.inline != nil {
 			if resp, err, ran := d.inline.TryInline(ctx, req); ran {
 				return resp, err
