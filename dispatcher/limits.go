@@ -46,22 +46,35 @@ func (d *Dispatcher[Req, Resp]) isClosed() bool {
 // acquire takes a place in flight. The channel's own queue makes it first come,
 // first served.
 func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) error {
-	if d.tryAcquire() {
+	switch {
+	case d.tryAcquire():
 		return nil
-	}
-	if d.opts.Overflow == Reject {
+	case d.isClosed():
+		return d.refusal()
+	case d.opts.Overflow == Reject:
 		return ErrInFlight
 	}
 	p.due() // for over
 	select {
 	case d.permits <- struct{}{}:
 		return nil
+	case <-d.closing:
+		return d.refusal()
 	case <-ctx.Done():
 		return arg.Ended(ctx)
 	case <-p.clock():
 		p.ticked = true
 		return ErrTimeout
 	}
+}
+
+// refusal is what a push answers that is refused because the target is closed. There is
+// no place for the message that is to be sent, so an empty one is offered.
+func (d *Dispatcher[Req, Resp]) refusal() error {
+	if err := accepted(d.to.TryPush(Envelope[Req, Resp]{})); err != nil {
+		return err
+	}
+	return ErrClosed // and its Closing is wrong
 }
 
 func (d *Dispatcher[Req, Resp]) tryAcquire() bool {

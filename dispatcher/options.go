@@ -70,8 +70,8 @@ type Options struct {
 	// RequestAll included. Those that wait for a place get it in the order in which
 	// they came. A Call keeps its place until it has an outcome, and the place is
 	// free by the time that Ready is true or Wait returns. A request of RequestAll
-	// keeps its place until RequestAll has collected its reply. 0 means no limit;
-	// negative is an error.
+	// keeps its place until RequestAll has collected its reply. Nobody waits for a
+	// place once the server is closed. 0 means no limit; negative is an error.
 	MaxInFlight int
 
 	// Overflow says whether to wait or to refuse when RateLimit, MaxInFlight

@@ -35,8 +35,8 @@ type InlineAll[Req, Resp any] interface {
 // messages. *server.Server has it.
 type Closing interface {
 	// Closing returns a channel that is closed once every push is refused. New calls
-	// it once. When the channel is closed no message waits for the rate limit, or is
-	// refused because of it: the push refuses it.
+	// it once. When the channel is closed no message waits for the rate limit or for a
+	// place in flight, or is refused because of them: the push refuses it.
 	Closing() <-chan struct{}
 }
 

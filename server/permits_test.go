@@ -32,6 +32,9 @@ func (s successor) TryPush(e dispatcher.Envelope[int, int]) error {
 	return s.srv.TryPush(e)
 }
 
+// It does not end with the server.
+func (successor) Closing() <-chan struct{} { return nil }
+
 // Panics, Goexits, cancels, timeouts, offloads and the end of the server, all
 // at random: afterwards each place in flight is there again, and no more.
 func TestPlacesComeBack(t *testing.T) {

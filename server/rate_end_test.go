@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,4 +86,64 @@ func TestClosedBeforeRateLimited(t *testing.T) {
 	require.ErrorIs(t, d.Send(context.Background(), 1), server.ErrServerClosed)
 	_, err := d.Request(context.Background(), 1)
 	require.ErrorIs(t, err, server.ErrServerClosed)
+}
+
+// So do those that wait for a place in flight, though a call that has one of them does
+// not return; and those that come later, who do not wait for it.
+func TestPlaceWaitersLearnOfTheEnd(t *testing.T) {
+	bg := context.Background()
+	sends := map[string]func(d disp) error{
+		"Request": func(d disp) error { _, err := d.Request(bg, 1); return err },
+		"Go":      func(d disp) error { _, err := d.Go(bg, 1); return err },
+		"RequestAll": func(d disp) error {
+			return d.RequestAll(bg, []int{1, 2}, make([]dispatcher.Result[int], 2))
+		},
+	}
+	ends := map[string]func(s srv){
+		"Shutdown": func(s srv) { ctx, cancel := context.WithCancel(bg); cancel(); s.Shutdown(ctx) },
+		"Close":    func(s srv) { s.Close() },
+	}
+	for how, end := range ends {
+		t.Run(how, func(t *testing.T) {
+			each(t, func(t *testing.T, m mode) {
+				inside, leave := make(chan struct{}), make(chan struct{})
+				h := func(context.Context, int) (int, error) { close(inside); <-leave; return 0, nil }
+				s, d := start(t, funcs(h), m.opts, dispatcher.Options{MaxInFlight: 1})
+				goOn := sync.OnceFunc(func() { close(leave) })
+				defer goOn()
+				first := testx.Park(t, func() error { _, err := d.Request(bg, 0); return err })
+				testx.Recv(t, inside)
+				var waiting []<-chan error
+				for _, send := range sends {
+					waiting = append(waiting, testx.Park(t, func() error { return send(d) }))
+				}
+				end(s)
+				for _, w := range waiting {
+					require.ErrorIs(t, testx.Recv(t, w), server.ErrServerClosed)
+				}
+				for _, send := range sends {
+					require.ErrorIs(t, send(d), server.ErrServerClosed)
+				}
+				goOn()
+				require.NoError(t, testx.Recv(t, first))
+			})
+		})
+	}
+}
+
+// Also if they would not have waited.
+func TestClosedBeforeInFlight(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	h := func(context.Context, int) (int, error) { close(inside); <-leave; return 0, nil }
+	defer close(leave)
+	s, d := start(t, funcs(h), server.Options{}, dispatcher.Options{MaxInFlight: 1, Overflow: dispatcher.Reject})
+	_, err := d.Go(context.Background(), 0)
+	require.NoError(t, err)
+	testx.Recv(t, inside)
+	_, err = d.Request(context.Background(), 1)
+	require.Equal(t, dispatcher.ErrInFlight, err)
+	s.Close()
+	_, err = d.Request(context.Background(), 1)
+	require.ErrorIs(t, err, server.ErrServerClosed)
+	require.EqualValues(t, 1, d.Stats().InFlightFull)
 }

@@ -151,8 +151,9 @@ func (r *round) place(o *asked, err error) {
 	if err == nil {
 		given = o.in.done.at
 	}
-	// Who finds the queue full, or closed, has a place already.
-	sure := ran || o.accepted != 0 || err == errFull || err == errRefused && r.rejects()
+	// Who finds the queue full has a place already. Who finds it closed may have found
+	// none before.
+	sure := ran || o.accepted != 0 || err == errFull
 	if !sure && !r.refusedBeside(o) {
 		return // that is what it could matter to, and the search is long without
 	}
