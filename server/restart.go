@@ -124,14 +124,15 @@ func (s *supervised[Req, Resp]) failed(c *child[Req, Resp], v any) {
 }
 
 // again counts a failure and returns how many there were of late, this one
-// included, or 0 if that was one too many: then it has ended the server.
+// included, or 0 if that was one too many: then it has ended the server. None is when
+// the server has ended otherwise: nothing is restarted any more.
 func (s *supervised[Req, Resp]) again(reason error) (n int) {
 	s.mu.Lock()
 	now := time.Now()
 	for len(s.recent) > 0 && (now.Sub(s.recent[0]) > s.opts.Within || len(s.recent) >= 64 && s.opts.Max < 0) {
 		s.recent = s.recent[1:] // without a limit, 64 are enough for the pause
 	}
-	if s.opts.Max >= 0 && len(s.recent) >= s.opts.Max {
+	if s.opts.Max >= 0 && len(s.recent) >= s.opts.Max && s.server.token.Err() == nil {
 		s.end = fmt.Errorf("%w: %d within %v; the last failure: %w", ErrTooManyRestarts, s.opts.Max, s.opts.Within, reason)
 		s.mu.Unlock()
 		s.server.abort(ErrTooManyRestarts)
@@ -187,7 +188,7 @@ func (s *supervised[Req, Resp]) restart(c *child[Req, Resp], pause time.Duration
 			return
 		}
 		err := s.replace(c)
-		if err == nil {
+		if err == nil || s.server.token.Err() != nil { // which may be why Start failed
 			break
 		}
 		if n = s.again(err); n > 0 {

@@ -45,6 +45,64 @@ func TestTokenOfAFailedStart(t *testing.T) {
 	}
 }
 
+// What fails because the server ends is not one restart too many: the Start that gave up
+// with its token, and the call that Close did not wait for.
+func TestEndIsNoFailure(t *testing.T) {
+	ends := map[string]func(s srv) error{
+		"Shutdown": func(s srv) error { return s.Shutdown(context.Background()) },
+		"Close":    srv.Close,
+	}
+	once := server.RestartOptions{Max: 1, Within: time.Hour, Backoff: -1}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			began := make(chan struct{})
+			tr := troupe{}
+			tr.start = func(nth int) error {
+				if nth == 0 {
+					return nil
+				}
+				close(began)
+				token := tr.all()[nth].token
+				<-token.Done()
+				return token.Err()
+			}
+			s, d := newServer(t, tr.supervise(t, once), server.Options{}, dispatcher.Options{})
+			ran := make(chan error, 1)
+			go func() { ran <- s.Run(context.Background()) }()
+			_, err := d.Request(context.Background(), doPanic)
+			require.Error(t, err)
+			testx.Recv(t, began)
+			require.NoError(t, end(s))
+			require.NoError(t, testx.Recv(t, ran))
+			require.Len(t, tr.all(), 2)
+		})
+	}
+	t.Run("call", func(t *testing.T) {
+		inside := make(chan struct{})
+		var s srv
+		h, err := server.Supervise(func() (server.Handler[int, int], error) {
+			return funcs(func(_ context.Context, n int) (int, error) {
+				if n == 1 {
+					close(inside)
+					<-s.Context().Done()
+				}
+				panic(errTest)
+			}), nil
+		}, once)
+		require.NoError(t, err)
+		s, d := newServer(t, h, server.Options{}, dispatcher.Options{})
+		ran := make(chan error, 1)
+		go func() { ran <- s.Run(context.Background()) }()
+		_, err = d.Request(context.Background(), 0)
+		require.ErrorIs(t, err, errTest)
+		call := testx.Park(t, func() error { _, err := d.Request(context.Background(), 1); return err })
+		testx.Recv(t, inside)
+		s.Close()
+		require.ErrorIs(t, testx.Recv(t, call), errTest)
+		require.NoError(t, testx.Recv(t, ran))
+	})
+}
+
 // A Logger that panics, or calls Goexit, keeps no handler from being restarted, and
 // no server from ending when that was too often: the failure of a call, of build or
 // of Start is logged when all else has been done.
