@@ -114,9 +114,10 @@ func TestEvictionAllocations(t *testing.T) {
 func TestSlowHandlerIsNoticedBehindEvictions(t *testing.T) {
 	var mu sync.Mutex
 	var buf bytes.Buffer
-	release := make(chan struct{})
+	entered, release := make(chan struct{}), make(chan struct{})
 	_, d := start(t, funcs(func(_ context.Context, n int) (int, error) {
 		if n == 1 {
+			close(entered)
 			<-release
 		}
 		return n, nil
@@ -125,6 +126,7 @@ func TestSlowHandlerIsNoticedBehindEvictions(t *testing.T) {
 		Logger: slog.New(slog.NewTextHandler(&lockedWriter{mu: &mu, w: &buf}, nil)),
 	}, dispatcher.Options{})
 	require.NoError(t, d.Send(context.Background(), 1))
+	testx.Recv(t, entered) // or it would be evicted itself
 	testx.Eventually(t, func() bool {
 		require.NoError(t, d.TrySend(2))
 		mu.Lock()
