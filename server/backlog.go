@@ -42,27 +42,25 @@ func (s *Server[Req, Resp]) feed() {
 // feed hands j to the pool, or gives it an outcome.
 func (j *job[Req, Resp]) feed() {
 	s := j.server
-	taken, answered := false, false
+	looking, answered, taken := true, false, false
 	defer func() {
 		if !taken {
 			j.release()
 		}
 	}()
 	defer func() {
-		if !taken && !answered { // the pool called Goexit
+		switch {
+		case looking && j.envelope.IsRequest(): // as in handle: a method of its ctx did not return
+			s.refused(&j.envelope, s.unwound(recover()))
+		case !looking && !answered && !taken: // the pool called Goexit
 			s.refused(&j.envelope, ErrGoexit)
 		}
 	}()
-	answered = true // by dropped, whatever its hook does
-	dropped := false
-	err := guard(func() error { dropped = s.dropped(&j.envelope); return nil })
-	if dropped {
+	answered = s.dropped(&j.envelope)
+	if looking = false; answered {
 		return
 	}
-	answered = false
-	if err == nil {
-		err = guard(func() error { return s.opts.Pool.Submit(s.token, j) })
-	}
+	err := guard(func() error { return s.opts.Pool.Submit(s.token, j) })
 	if taken = err == nil; !taken {
 		answered = true
 		s.refused(&j.envelope, s.poolError(err))

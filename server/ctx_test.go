@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,32 +102,49 @@ func panicIf(bad *atomic.Bool) error {
 	return nil
 }
 
-// So it is in the backlog.
+// So it is in the backlog, and with one whose methods call Goexit.
 func TestCtxThatPanicsInTheBacklog(t *testing.T) {
-	p := newPool(t, pool.Options{Workers: 1, QueueSize: 2})
-	entered, released := make(chan bool, 16), make(chan bool)
-	h := funcs(func(_ context.Context, n int) (int, error) {
-		entered <- true
-		<-released
-		return n, nil
-	})
-	h.Offload = func(int) bool { return true }
-	s, d := start(t, h, server.Options{Pool: p}, dispatcher.Options{})
-	for range 8 { // one runs, two wait in the pool, one is on its way there
-		require.NoError(t, d.Send(context.Background(), 1))
+	for name, end := range map[string]func(){"panic": func() { panic("a method of ctx") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, pool.Options{Workers: 1, QueueSize: 2})
+			entered, released := make(chan bool, 16), make(chan bool)
+			h := funcs(func(_ context.Context, n int) (int, error) {
+				entered <- true
+				<-released
+				return n, nil
+			})
+			h.Offload = func(int) bool { return true }
+			s, d := start(t, h, server.Options{Pool: p}, dispatcher.Options{})
+			for range 8 { // one runs, two wait in the pool, one is on its way there
+				require.NoError(t, d.Send(context.Background(), 1))
+			}
+			var bad atomic.Bool
+			call, err := d.Go(custom{Context: context.Background(), err: func() error {
+				if bad.Load() {
+					end()
+				}
+				return nil
+			}}, 1)
+			require.NoError(t, err)
+			testx.Recv(t, entered)
+			testx.Eventually(t, func() bool { return s.Stats().Offloaded == 9 }, "all are offloaded")
+			bad.Store(true)
+			close(released)
+			require.NoError(t, s.Shutdown(context.Background()))
+			bad.Store(false)
+			require.True(t, call.Ready())
+			_, err = call.Wait(context.Background())
+			if name == "panic" {
+				require.ErrorAs(t, err, new(*server.PanicError))
+			} else {
+				require.Equal(t, server.ErrGoexit, err)
+			}
+			st := s.Stats()
+			require.EqualValues(t, 1, st.Panicked)
+			require.EqualValues(t, 1, st.NotOffloaded)
+			require.Equal(t, st.Queue.Pushed, accounted(st))
+		})
 	}
-	var bad atomic.Bool
-	call, err := d.Go(custom{Context: context.Background(), err: func() error { return panicIf(&bad) }}, 1)
-	require.NoError(t, err)
-	testx.Recv(t, entered)
-	testx.Eventually(t, func() bool { return s.Stats().Offloaded == 9 }, "all are offloaded")
-	bad.Store(true)
-	close(released)
-	require.NoError(t, s.Shutdown(context.Background()))
-	bad.Store(false)
-	_, err = call.Wait(context.Background())
-	var panicked *server.PanicError
-	require.ErrorAs(t, err, &panicked)
 }
 
 // No role is lost, and no lock.
