@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
@@ -74,6 +75,51 @@ func (c endedBy) Err() error {
 		return nil
 	}
 	return *c.by
+}
+
+// A ctx may also end with an error whose methods panic, while replies are awaited: they
+// are collected all the same.
+func TestRequestAllOddEnd(t *testing.T) {
+	q := newRing(t, 16)
+	d := newDispatcher(t, q, dispatcher.Options{MaxInFlight: 8})
+	for range 3 { // what one leaves behind must not be in the next
+		ctx := oddEnd{bg, make(chan struct{})}
+		out := make([]dispatcher.Result[int], 3)
+		all := async(func() (int, error) { return 0, d.RequestAll(ctx, []int{1, 2, 3}, out) })
+		testx.Eventually(t, func() bool { return q.Len() == 3 }, "all are queued")
+		close(ctx.done)
+		end := error((*wrapping)(nil))
+		require.Equal(t, end, testx.Recv(t, all).err)
+		require.Equal(t, []dispatcher.Result[int]{{Err: end}, {Err: end}, {Err: end}}, out)
+		require.Zero(t, d.Stats().InFlight)
+		for range 3 {
+			e, _ := q.TryPop()
+			require.True(t, e.Abandoned())
+		}
+	}
+	serve(t, q)
+	testx.Join(t, testx.Times(8, func(int) {
+		n, err := d.Request(bg, 1)
+		assert.NoError(t, err)
+		assert.Equal(t, -1, n)
+	})...)
+}
+
+// oddEnd is a ctx that ends with done.
+type oddEnd struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c oddEnd) Done() <-chan struct{} { return c.done }
+
+func (c oddEnd) Err() error {
+	select {
+	case <-c.done:
+		return (*wrapping)(nil)
+	default:
+		return nil
+	}
 }
 
 // The error of RequestAll is the first in out that tells of more than its request,

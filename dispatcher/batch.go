@@ -186,7 +186,7 @@ func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 func (a *requestAll[Req, Resp]) failed(i int, err error) {
 	a.out[i].Err = a.d.refused(err)
 	a.unanswered = min(a.unanswered, i)
-	if a.over == nil && !errors.Is(err, ErrOverloaded) {
+	if a.over == nil && !is(err, ErrOverloaded) {
 		a.over = err
 	}
 }
@@ -203,10 +203,9 @@ func (a *requestAll[Req, Resp]) first(n int) error {
 	return nil
 }
 
-// isRefusal reports whether a handler's error may be no handler's. Its methods may
-// panic: think of Unwrap of a nil pointer.
+// isRefusal reports whether a handler's error may be no handler's.
 func (a *requestAll[Req, Resp]) isRefusal(err error) (is bool) {
-	defer func() { _ = recover() }()
+	defer func() { _ = recover() }() // as in is; and errors may be of a type that cannot be compared
 	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrClosed) || err == a.ctx.Err()
 }
 

@@ -56,6 +56,13 @@ var (
 	errTooLateTimeout = errs.New("dispatcher: rate limit reached until after the Timeout", ErrRateLimited, ErrTimeout)
 )
 
+// is is errors.Is for an error that may be a handler's or a ctx's own, whose methods may
+// panic: think of Unwrap of a nil pointer.
+func is(err, target error) (yes bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, target)
+}
+
 // As returns a response as a T. It takes what Request returns:
 //
 //	data, err := dispatcher.As[[]uint32](d.Request(ctx, GetData{1}))

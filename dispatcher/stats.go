@@ -1,9 +1,6 @@
 package dispatcher
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // The counters of Stats.
 const (
@@ -33,7 +30,7 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 	case context.Canceled, context.DeadlineExceeded:
 		d.counters.Add(cCancelled, 1)
 	default:
-		if errors.Is(err, ErrRateLimited) { // with a Limiter's own reason
+		if is(err, ErrRateLimited) { // with a Limiter's own reason
 			d.counters.Add(cRateLimited, 1)
 		}
 	}
