@@ -50,7 +50,7 @@ func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) e
 	case d.tryAcquire():
 		return nil
 	case d.isClosed():
-		return d.refusal()
+		return d.refusal(ctx, p)
 	case d.opts.Overflow == Reject:
 		return ErrInFlight
 	}
@@ -59,7 +59,7 @@ func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) e
 	case d.permits <- struct{}{}:
 		return nil
 	case <-d.closing:
-		return d.refusal()
+		return d.refusal(ctx, p)
 	case <-ctx.Done():
 		return arg.Ended(ctx)
 	case <-p.clock():
@@ -69,12 +69,15 @@ func (d *Dispatcher[Req, Resp]) acquire(ctx context.Context, p *pending[Resp]) e
 }
 
 // refusal is what a push answers that is refused because the target is closed. There is
-// no place for the message that is to be sent, so an empty one is offered.
-func (d *Dispatcher[Req, Resp]) refusal() error {
-	if err := accepted(d.to.TryPush(Envelope[Req, Resp]{})); err != nil {
+// no place for the request that is to be sent, so one that is over is offered: if Closing
+// is wrong, and that is accepted, it is dropped when its turn comes.
+func (d *Dispatcher[Req, Resp]) refusal(ctx context.Context, p *pending[Resp]) error {
+	gen := p.slot.Arm()
+	p.slot.Disarm()
+	if err := accepted(d.to.TryPush(Envelope[Req, Resp]{ctx: ctx, slot: p.slot, gen: gen})); err != nil {
 		return err
 	}
-	return ErrClosed // and its Closing is wrong
+	return ErrClosed
 }
 
 func (d *Dispatcher[Req, Resp]) tryAcquire() bool {

@@ -314,3 +314,39 @@ func (l lets) Wait(context.Context) error {
 	l()
 	return nil
 }
+
+// What asks a target that says that it is closed for its error is no message to one that
+// is not: a server drops it.
+func TestRefusalIsNoMessage(t *testing.T) {
+	for name, send := range map[string]func(d disp) error{
+		"Request":    func(d disp) error { _, err := d.Request(bg, 1); return err },
+		"Go":         func(d disp) error { _, err := d.Go(bg, 1); return err },
+		"RequestAll": func(d disp) error { return d.RequestAll(bg, []int{1}, make([]dispatcher.Result[int], 1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			to := mistaken{newRing(t, 4), make(chan struct{})}
+			d := newDispatcher(t, to, dispatcher.Options{MaxInFlight: 1})
+			_, err := d.Go(bg, 1)
+			require.NoError(t, err)
+			_, ok := to.TryPop()
+			require.True(t, ok)
+			close(to.closing)
+			require.Equal(t, dispatcher.ErrClosed, send(d))
+			e, ok := to.TryPop()
+			require.True(t, ok)
+			require.True(t, e.IsRequest())
+			require.True(t, e.Abandoned())
+			require.False(t, e.Reply(1, nil))
+			require.Equal(t, bg, e.Context())
+		})
+	}
+}
+
+// mistaken says that it refuses all messages, and does not: as a server that was embedded
+// by a type with a TryPush of its own.
+type mistaken struct {
+	ring
+	closing chan struct{}
+}
+
+func (m mistaken) Closing() <-chan struct{} { return m.closing }
