@@ -50,6 +50,9 @@ func TestNewRefuses(t *testing.T) {
 
 func TestNilContext(t *testing.T) {
 	s, d := start(t, funcs(echo), server.Options{}, dispatcher.Options{})
+	lanes, _ := start(t, funcs(echo), server.Options{Lanes: 2, CallerRuns: server.CallerRunsAlways}, dispatcher.Options{})
+	lane, err := lanes.Lane(1)
+	require.NoError(t, err)
 	var none context.Context
 	for name, f := range map[string]func(){
 		"Run":          func() { s.Run(none) },
@@ -59,6 +62,13 @@ func TestNilContext(t *testing.T) {
 		"Request":      func() { d.Request(none, 1) },
 		"TryInline":    func() { s.TryInline(none, 1) },
 		"TryInlineAll": func() { s.TryInlineAll(none, []int{1}, make([]dispatcher.Result[int], 1)) },
+		"Lane.Push":    func() { lane.Push(none, dispatcher.Envelope[int, int]{}) },
+		"Lane.TryInline": func() {
+			lane.(dispatcher.Inline[int, int]).TryInline(none, 1)
+		},
+		"Lane.TryInlineAll": func() {
+			lane.(dispatcher.InlineAll[int, int]).TryInlineAll(none, []int{1}, make([]dispatcher.Result[int], 1))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() { require.Contains(t, recover(), "nil Context") }()

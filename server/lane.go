@@ -109,6 +109,7 @@ func (p *lane[Req, Resp]) pushBatch(ctx context.Context, es []dispatcher.Envelop
 // TryInline is that of Server: a request of any lane may run on its caller if all
 // lanes are idle.
 func (p *lane[Req, Resp]) TryInline(ctx context.Context, req Req) (resp Resp, err error, ran bool) {
+	arg.Context(ctx, "server")
 	return p.tryInline(ctx, req)
 }
 
