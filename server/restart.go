@@ -132,16 +132,21 @@ func (s *supervised[Req, Resp]) again(reason error) (n int) {
 	for len(s.recent) > 0 && (now.Sub(s.recent[0]) > s.opts.Within || len(s.recent) >= 64 && s.opts.Max < 0) {
 		s.recent = s.recent[1:] // without a limit, 64 are enough for the pause
 	}
-	if s.opts.Max >= 0 && len(s.recent) >= s.opts.Max && s.server.token.Err() == nil {
-		s.end = fmt.Errorf("%w: %d within %v; the last failure: %w", ErrTooManyRestarts, s.opts.Max, s.opts.Within, reason)
-		s.mu.Unlock()
-		s.server.abort(ErrTooManyRestarts)
-		return 0
+	if s.opts.Max < 0 || len(s.recent) < s.opts.Max || s.server.token.Err() != nil {
+		s.recent = append(s.recent, now)
+		n = len(s.recent)
 	}
-	s.recent = append(s.recent, now)
-	n = len(s.recent)
 	s.mu.Unlock()
-	return n
+	if n > 0 {
+		return n
+	}
+	// Without the lock: it asks for reason's text, which may be a method of the user's.
+	end := fmt.Errorf("%w: %d within %v; the last failure: %w", ErrTooManyRestarts, s.opts.Max, s.opts.Within, reason)
+	s.mu.Lock()
+	s.end = end
+	s.mu.Unlock()
+	s.server.abort(ErrTooManyRestarts)
+	return 0
 }
 
 // report logs a failure; n is what again returned. It is called when all has been

@@ -3,6 +3,8 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync/atomic"
@@ -101,6 +103,33 @@ func TestEndIsNoFailure(t *testing.T) {
 		require.ErrorIs(t, testx.Recv(t, call), errTest)
 		require.NoError(t, testx.Recv(t, ran))
 	})
+}
+
+// What a handler panicked with is asked for its text without a lock: that may be a method
+// which asks the server something.
+func TestTextOfAFailure(t *testing.T) {
+	var s srv
+	h, err := server.Supervise(func() (server.Handler[int, int], error) {
+		return funcs(func(context.Context, int) (int, error) { panic(asks{s}) }), nil
+	}, server.RestartOptions{Max: 1, Within: time.Hour, Backoff: -1})
+	require.NoError(t, err)
+	var d disp
+	s, d = newServer(t, h, server.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, dispatcher.Options{})
+	for range 2 {
+		require.NoError(t, d.Send(context.Background(), 1))
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- s.Run(context.Background()) }()
+	require.ErrorIs(t, testx.Recv(t, ran), server.ErrTooManyRestarts)
+}
+
+// asks is an error that says what its server does.
+type asks struct{ s srv }
+
+func (a asks) Error() string {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return fmt.Sprint(a.s.Shutdown(ctx))
 }
 
 // A Logger that panics, or calls Goexit, keeps no handler from being restarted, and
