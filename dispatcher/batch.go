@@ -82,7 +82,7 @@ type requestAll[Req, Resp any] struct {
 	b    *batch[Resp]
 	out  []Result[Resp]
 	late bool  // the time of the whole call is over; p.ticked: its tick was received
-	over error // nothing more is sent because of it. No answer: another server may have said that it is closed
+	over error // why nothing more is sent; never an answer, which may be that another server is closed
 
 	unanswered int // the first request that got no answer
 }

@@ -38,11 +38,11 @@ type Limiter interface {
 	// Allow takes a token if there is one now. It must not block.
 	Allow() bool
 	// Wait takes a token, waiting for it until ctx ends, which it also does with the
-	// Timeout. An error means that none was taken. One that comes before the end of
-	// ctx, as that of *rate.Limiter if the wait would be longer, is a refusal: the
-	// message fails with an error that is both ErrRateLimited and that one. Why
-	// there was no token is not known, so it is context.DeadlineExceeded or
-	// ErrTimeout only if that one is.
+	// Timeout and when the server is closed. An error means that none was taken.
+	// One that comes before the end of ctx, as that of *rate.Limiter if the wait
+	// would be longer, is a refusal: the message fails with an error that is both
+	// ErrRateLimited and that one. Why there was no token is not known, so it is
+	// context.DeadlineExceeded or ErrTimeout only if that one is.
 	Wait(ctx context.Context) error
 }
 
@@ -69,9 +69,10 @@ type Options struct {
 	// MaxInFlight is how many requests may await their replies, those of Go and
 	// RequestAll included. Those that wait for a place get it in the order in which
 	// they came. A Call keeps its place until it has an outcome, and the place is
-	// free by the time that Ready is true or Wait returns. A request of RequestAll
-	// keeps its place until RequestAll has collected its reply. Nobody waits for a
-	// place once the server is closed. 0 means no limit; negative is an error.
+	// free by the time that Ready is true or Wait returns that outcome. A request of
+	// RequestAll keeps its place until RequestAll has collected its reply. Nobody
+	// waits for a place once the server is closed. 0 means no limit; negative is an
+	// error.
 	MaxInFlight int
 
 	// Overflow says whether to wait or to refuse when RateLimit, MaxInFlight

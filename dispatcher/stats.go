@@ -52,7 +52,7 @@ type Stats struct {
 	InFlightFull uint64 // ErrInFlight
 	QueueFull    uint64 // ErrQueueFull
 
-	TimedOut  uint64 // requests that ended with ErrTimeout, accepted or not
+	TimedOut  uint64 // requests that ended with ErrTimeout, accepted or not, and are not in RateLimited
 	Cancelled uint64 // messages that ended with the error of their ctx, accepted or not
 }
 

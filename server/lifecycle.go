@@ -53,15 +53,16 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // Close, or the end of Run's ctx, cuts the drain short: what is left then is refused
 // with ErrServerClosed and counted in Stats.Refused, and Shutdown says nothing of it.
 //
-// That error names the handler calls that have not returned, up to three of them,
-// with the type of their message and for how long they have run; of those that are
-// offloaded, it names the one that has run longest. The time of an offloaded call
-// is exact; that of another is a lower bound, from what Shutdown saw while it
-// waited, as not every call is timed. The number of messages that wait may be up to
-// 31 too high, as for Options.SlowHandler. The type of a request that runs on its
-// caller's goroutine is not known if Req is an interface. While a handler is
-// restarted (Supervise) the error says so, and a call that it names may be waiting
-// for that. HandlerStacks, in this module's package pprof, shows where the calls stand.
+// The error of a Shutdown whose ctx ended first names the handler calls that have
+// not returned, up to three of them, with the type of their message and for how long
+// they have run; of those that are offloaded, it names the one that has run longest.
+// The time of an offloaded call is exact; that of another is a lower bound, from
+// what Shutdown saw while it waited, as not every call is timed. The number of
+// messages that wait may be up to 31 too high, as for Options.SlowHandler. The type
+// of a request that runs on its caller's goroutine is not known if Req is an
+// interface. While a handler is restarted (Supervise) the error says so, and a call
+// that it names may be waiting for that. HandlerStacks, in this module's package
+// pprof, shows where the calls stand.
 //
 // Shutdown needs no Run: without one, it starts the handler if messages wait (with
 // a backend other than the ring, in any case), and has them handled. A handler must

@@ -21,7 +21,7 @@ const (
 	// took 5 microseconds at most, and since then no two in a row took longer. A
 	// caller runs its own request only. If calls take at most 0.3 microseconds, a
 	// caller that finds the server busy first waits awake for its turn, up to some
-	// 12 microseconds, before its request is queued.
+	// 12 microseconds, before its request is queued, and in RequestAll up to 50.
 	CallerRunsAuto CallerRuns = iota
 
 	// CallerRunsAlways: a request that finds the server idle runs on its caller,
