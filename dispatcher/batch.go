@@ -206,7 +206,7 @@ func (a *requestAll[Req, Resp]) first(n int) error {
 // isRefusal reports whether a handler's error may be no handler's.
 func (a *requestAll[Req, Resp]) isRefusal(err error) (is bool) {
 	defer func() { _ = recover() }() // as in is; and errors may be of a type that cannot be compared
-	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrClosed) || err == a.ctx.Err()
+	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrClosed) || err == a.ctx.Err() || isOf(a.ctx, err)
 }
 
 // collect waits for the replies of all that is under way. It calls nothing of the
@@ -229,7 +229,9 @@ func (a *requestAll[Req, Resp]) collect() {
 		d.counters.Add(cAnswered, 1)
 		switch reason {
 		case park.Woken:
-			r.Value, r.Err = q.slot.Take()
+			if r.Value, r.Err = q.slot.Take(); r.Err != nil && isOf(a.ctx, r.Err) {
+				d.counters.Add(cCancelled, 1)
+			}
 		case park.Done:
 			a.failed(b.index[k], arg.Ended(a.ctx))
 		case park.Expired:

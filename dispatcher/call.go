@@ -102,6 +102,9 @@ func (d *Dispatcher[Req, Resp]) newCall() *Call[Resp] {
 // to be seen: who sees it finds the place in flight free.
 func (s *call[Resp]) Resolving() {
 	s.shared.counters.Add(cAnswered, 1)
+	if _, err := s.slot.Peek(); err != nil && isOf(s.ctx, err) {
+		s.shared.counters.Add(cCancelled, 1)
+	}
 	s.shared.release()
 }
 
@@ -179,10 +182,11 @@ func (s *call[Resp]) settle() bool {
 	return s.slot.Done() // not if an answer is just being written
 }
 
-// give resolves the slot with err, unless an answer was first.
+// give resolves the slot with err, unless an answer was first. Resolving has counted
+// err if ctx says that it is its own.
 func (s *call[Resp]) give(err error, counted int) {
 	var zero Resp
-	if s.slot.Resolve(s.slot.Generation(), zero, err) {
+	if s.slot.Resolve(s.slot.Generation(), zero, err) && !isOf(s.ctx, err) {
 		s.shared.counters.Add(counted, 1)
 	}
 }

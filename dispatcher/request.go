@@ -87,5 +87,8 @@ func (d *Dispatcher[Req, Resp]) await(ctx context.Context, p *pending[Resp]) (re
 	if err != nil {
 		return resp, d.refused(err)
 	}
-	return p.slot.Take()
+	if resp, err = p.slot.Take(); err != nil && isOf(ctx, err) {
+		d.counters.Add(cCancelled, 1)
+	}
+	return resp, err
 }

@@ -1,6 +1,9 @@
 package dispatcher
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // The counters of Stats.
 const (
@@ -37,10 +40,26 @@ func (d *Dispatcher[Req, Resp]) refused(err error) error {
 	return err
 }
 
+// isOf reports whether err, a reply's, is that of the request's own ctx: a server
+// answers so what it does not handle because ctx has ended, perhaps before the caller
+// knows of that. It may even be before ctx does, whose timer may be late. Methods of
+// ctx may panic.
+func isOf(ctx context.Context, err error) (is bool) {
+	if err != context.Canceled && err != context.DeadlineExceeded {
+		return false
+	}
+	defer func() { _ = recover() }()
+	if ctx.Err() == err {
+		return true
+	}
+	at, ok := ctx.Deadline()
+	return ok && err == context.DeadlineExceeded && !time.Now().Before(at)
+}
+
 // Stats is what a dispatcher counted since New. Its fields are read one after the
 // other while the dispatcher works; at rest they are exact. Requests that ran on
 // their callers' goroutines are in none of the first four: the server counts them
-// (server.Stats.Inline), since it can do so at no cost.
+// (server.Stats.Inline), since it can do so at no cost. Nor are they in Cancelled.
 type Stats struct {
 	Queued   uint64 // requests that were accepted by the queue
 	Answered uint64 // of those, the ones that are over for their caller: answered, failed or given up
