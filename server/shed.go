@@ -14,10 +14,10 @@ type ShedLaw uint8
 
 const (
 	// ShedSlough, the default, begins to shed when even the shortest wait in an
-	// Interval was above the Target. It then sheds every message that has waited
-	// longer than twice the Target, until an Interval has passed in which there was
-	// nothing to shed. This is the law of "Fail at Scale", ACM Queue 13(8), 2015,
-	// with a longer memory. It keeps waits near twice the Target at any load: in a
+	// Interval was above the Target, and the queue was not empty in it. It then
+	// sheds every message that has waited longer than twice the Target, until an
+	// Interval has passed in which there was nothing to shed. This is the law of
+	// "Fail at Scale", ACM Queue 13(8), 2015, with a longer memory. It keeps waits near twice the Target at any load: in a
 	// simulation at twice the capacity, with a Target of 2 ms and an Interval of 50
 	// ms, the 99th percentile was 4 ms.
 	ShedSlough ShedLaw = iota
@@ -71,9 +71,10 @@ type ShedOptions struct {
 	Target time.Duration
 
 	// Interval is how long to look back: if every message in it has waited longer
-	// than Target, the queue does not empty any more. It should be longer than the
-	// bursts that are to be left alone. 0 means 25 times the Target; negative, less
-	// than the Target, or any without a Target, is an error.
+	// than Target, and none came to an empty queue, the queue does not empty any
+	// more. It should be longer than the bursts that are to be left alone. 0 means
+	// 25 times the Target; negative, less than the Target, or any without a Target,
+	// is an error.
 	Interval time.Duration
 
 	// Law says which messages are shed: ShedSlough if it is left 0.

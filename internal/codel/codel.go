@@ -3,8 +3,8 @@
 //
 // A queue is good as long as it empties now and then: then it evens out bursts. A
 // queue whose shortest wait over some time is long only delays. Both laws here
-// tell the two apart by that shortest wait, which no burst can hide, and need no
-// knowledge of the load or of the capacity. They differ in how they drop.
+// tell the two apart by that shortest wait, which no burst can hide, or because the
+// queue was empty, and need no knowledge of the load or of the capacity. They differ in how they drop.
 //
 //   - [CoDel] drops one message, then more and more often as long as that does not
 //     help: for senders that slow down when they see a drop. Against senders that
@@ -110,7 +110,11 @@ func (c *CoDel) law(t time.Duration) time.Duration {
 // ACM Queue 13(8), 2015, and class Codel in folly/executors of
 // https://github.com/facebook/folly; with one change. Use NewSlough.
 //
-// There the queue is good again after one interval in which some wait was short.
+// As in the article, a queue that was empty is good. The waits alone, which is what
+// folly looks at, do not tell: an interval that begins in the middle of a burst and
+// ends before the next one has long waits only.
+//
+// In both, the queue is good again after one interval in which some wait was short.
 // In an overload, a sender that stops for a moment brings that about, for nothing
 // has waited longer than the target by much; and until the next interval is over,
 // nothing is dropped and all wait. On 2 cores, where the senders lost the
@@ -121,8 +125,9 @@ type Slough struct {
 	target, interval time.Duration
 
 	began    bool
+	last     time.Duration // the last message was taken
 	end      time.Duration // of this interval
-	shortest time.Duration // wait in it
+	shortest time.Duration // wait in it; 0: the queue was empty
 	dropped  bool          // something was, in it
 	bad      bool
 }
@@ -137,6 +142,10 @@ func NewSlough(target, interval time.Duration) *Slough {
 // time now, after it has waited there. The first message of each interval is not
 // dropped, so that one message now and then never is.
 func (s *Slough) Drop(now, waited time.Duration) bool {
+	if now-waited > s.last { // it came after the last one was taken, to an empty queue
+		s.shortest = 0
+	}
+	s.last = now
 	if !s.began || now >= s.end {
 		s.judge(now)
 		s.began = true
