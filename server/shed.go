@@ -16,8 +16,9 @@ const (
 	// ShedSlough, the default, begins to shed when even the shortest wait in an
 	// Interval was above the Target, and the queue was not empty in it. It then
 	// sheds every message that has waited longer than twice the Target, until an
-	// Interval has passed in which there was nothing to shed. This is the law of
-	// "Fail at Scale", ACM Queue 13(8), 2015, with a longer memory. It keeps waits near twice the Target at any load: in a
+	// Interval has passed in which there was nothing to shed, or half of which the
+	// queue was empty. This is the law of "Fail at Scale", ACM Queue 13(8), 2015,
+	// with a longer memory. It keeps waits near twice the Target at any load: in a
 	// simulation at twice the capacity, with a Target of 2 ms and an Interval of 50
 	// ms, the 99th percentile was 4 ms.
 	ShedSlough ShedLaw = iota

@@ -117,6 +117,22 @@ func TestShedLeavesBursts(t *testing.T) {
 		})
 }
 
+// After an overload, too, though no Interval passes without one.
+func TestShedLeavesBurstsAfterAnOverload(t *testing.T) {
+	inBubble(t, funcs(sleepy), server.Options{Shed: server.ShedOptions{Target: 2 * time.Millisecond, Interval: 50 * time.Millisecond}},
+		func(t *testing.T, s srv, d disp) {
+			_, shed, _ := flood(t, d, 1000, time.Millisecond/2)
+			require.Positive(t, shed)
+			for burst := 0; burst < 20; burst++ {
+				answered, _, _ := flood(t, d, 20, 0)
+				if burst >= 5 {
+					require.EqualValues(t, 20, answered)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+}
+
 // A request is shed at once when its deadline cannot be met any more; and not
 // handled when it has passed. Without a Shed, the timer of the ctx decides.
 func TestShedByDeadline(t *testing.T) {

@@ -37,3 +37,19 @@ func TestBurstsAnywhere(t *testing.T) {
 		now += length + pause
 	}
 }
+
+// They are left alone after an overload, too, though each would be cut if the queue
+// were still taken for a bad one, and no interval is without a burst.
+func TestBurstsSoonAfterAnOverload(t *testing.T) {
+	for _, b := range []struct{ length, period time.Duration }{{10 * ms, 50 * ms}, {20 * ms, 40 * ms}, {12 * ms, 20 * ms}, {6 * ms, 10 * ms}} {
+		s := NewSlough(2*ms, 50*ms)
+		drop := func(now, waited time.Duration, _ int) bool { return s.Drop(now, waited) }
+		now := time.Duration(0)
+		for ; now < time.Second; now += ms {
+			s.Drop(now, 100*ms)
+		}
+		require.True(t, s.bad)
+		bursts(20, b.length, b.period, now, drop)
+		require.Zero(t, bursts(20, b.length, b.period, now+20*b.period, drop), "%v in %v", b.length, b.period)
+	}
+}

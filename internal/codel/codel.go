@@ -120,7 +120,8 @@ func (c *CoDel) law(t time.Duration) time.Duration {
 // nothing is dropped and all wait. On 2 cores, where the senders lost the
 // processor now and then, that made a 99th percentile of 45 ms of the 4 ms that
 // the law is to hold (TestStutter has the same). Here a bad queue is good again
-// after an interval in which nothing had to be dropped.
+// after an interval in which nothing had to be dropped, or half of which the queue was
+// empty: otherwise, bursts that are good while it is good would keep it bad for ever.
 type Slough struct {
 	target, interval time.Duration
 
@@ -128,6 +129,7 @@ type Slough struct {
 	last     time.Duration // the last message was taken
 	end      time.Duration // of this interval
 	shortest time.Duration // wait in it; 0: the queue was empty
+	rest     time.Duration // the queue was empty, in it
 	dropped  bool          // something was, in it
 	bad      bool
 }
@@ -142,15 +144,16 @@ func NewSlough(target, interval time.Duration) *Slough {
 // time now, after it has waited there. The first message of each interval is not
 // dropped, so that one message now and then never is.
 func (s *Slough) Drop(now, waited time.Duration) bool {
-	if now-waited > s.last { // it came after the last one was taken, to an empty queue
+	if rest := now - waited - s.last; rest > 0 { // it came after the last one was taken, to an empty queue
 		s.shortest = 0
+		s.rest += rest
 	}
 	s.last = now
 	if !s.began || now >= s.end {
 		s.judge(now)
 		s.began = true
 		s.end = now + s.interval
-		s.shortest, s.dropped = waited, false
+		s.shortest, s.rest, s.dropped = waited, 0, false
 		return false
 	}
 	s.shortest = min(s.shortest, waited)
@@ -170,7 +173,7 @@ func (s *Slough) judge(now time.Duration) {
 		s.bad = false
 	case s.shortest > s.target:
 		s.bad = true
-	case !s.dropped:
+	case !s.dropped || s.rest >= s.interval/2:
 		s.bad = false
 	}
 }
