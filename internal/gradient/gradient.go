@@ -7,8 +7,9 @@
 //	gradient = latency with few in flight * (1 + Tolerance) / latency now
 //	limit    = limit * gradient + sqrt(limit * gradient)
 //
-// once in a Window, the gradient between 0.5 and 2. The root is room to grow in;
-// the limit comes to rest where the latency has grown by what both allow.
+// once in a Window, the gradient between 0.5 and 2. The root is room to grow in, of
+// which there is none at 0.5; the limit comes to rest where the latency has grown by
+// what both allow.
 //
 // The latency with few in flight, the baseline, is what all depends on. It is
 // measured and not guessed: calls that began while at most Min were running are
@@ -44,6 +45,7 @@ const (
 	// DefaultRefresh is the Refresh of Options that leave it 0.
 	DefaultRefresh = 30 * time.Second
 
+	lowest   = 0.5 // gradient that counts; at it there is no room, or the limit would not fall below 2
 	least    = 10  // samples that a window needs
 	baseline = 50  // samples that a baseline takes, if there is time
 	most     = 128 // samples that are kept of a window
@@ -200,8 +202,10 @@ func (l *Limit) open(now time.Duration) {
 // follow moves the limit by the window's gradient.
 func (l *Limit) follow() {
 	gradient := float64(l.base) * (1 + l.opts.Tolerance) / float64(max(median(l.window), 1))
-	limit := l.limit * min(max(gradient, 0.5), 2)
-	limit += math.Sqrt(limit)
+	limit := l.limit * min(max(gradient, lowest), 2)
+	if gradient > lowest {
+		limit += math.Sqrt(limit)
+	}
 	if limit > l.limit && float64(l.peak) < l.limit/2 {
 		return // nobody asks for more
 	}

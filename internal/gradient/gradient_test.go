@@ -119,6 +119,24 @@ func TestFollows(t *testing.T) {
 	settle(60*time.Second, 32, 52)
 }
 
+// Calls that have become slower by themselves take the limit down to Min, where it finds
+// that out, long before the baseline is too old. A Min of 1 is no exception.
+func TestFollowsSlowerCalls(t *testing.T) {
+	for _, lowest := range []int{1, 2, 4} {
+		for _, slower := range []time.Duration{3, 10} {
+			l, err := New(Options{Min: lowest, Max: 1000, Refresh: time.Hour})
+			require.NoError(t, err)
+			m := newMachine(8, time.Millisecond)
+			m.run(2*time.Second, 1<<20, l.Limit, l.Sample)
+			m.service *= slower
+			m.run(2*time.Second, 1<<20, l.Limit, l.Sample)
+			require.InDelta(t, float64(m.service), float64(l.Baseline()), float64(m.service)/10)
+			m.run(2*time.Second, 1<<20, l.Limit, l.Sample)
+			require.GreaterOrEqual(t, l.Limit(), 8)
+		}
+	}
+}
+
 // Without demand the limit does not grow; with little, the baseline is found
 // without going down for it.
 func TestWithoutDemand(t *testing.T) {
