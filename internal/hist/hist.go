@@ -49,7 +49,9 @@ func (h *Histogram) Record(d time.Duration) {
 		s = h.grow()
 	}
 	s.n[bucket(v)].Add(1)
-	s.sum.Add(v)
+	if s.sum.Add(v) > math.MaxInt64 {
+		s.sum.Store(math.MaxInt64 + 1) // it stays there, before it wraps
+	}
 }
 
 // grow returns a stripe of this goroutine's, and makes it if there is none.

@@ -221,4 +221,9 @@ func TestSumDoesNotWrap(t *testing.T) {
 	h.AddTo(&s)
 	require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
 	require.EqualValues(t, 6, s.Count)
+	for i := 0; i < 20; i++ { // twice as many years on, and on
+		h.Record(1 << 62)
+		h.Snapshot(&s)
+		require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
+	}
 }
