@@ -104,6 +104,26 @@ func TestShedCoDel(t *testing.T) {
 	})
 }
 
+// A queue whose last requests were given up was empty, also for CoDel.
+func TestShedCoDelAfterGivenUp(t *testing.T) {
+	opts := server.Options{Lanes: 2, Shed: server.ShedOptions{Target: 5 * time.Millisecond, Interval: 100 * time.Millisecond, Law: server.ShedCoDel}}
+	inLanes(t, opts, func(t *testing.T, s srv, ds []disp) {
+		ctx := context.Background()
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		require.NoError(t, ds[0].Send(ctx, 50))
+		require.NoError(t, ds[1].Send(ctx, 1)) // has waited for 50 ms, and is not the last
+		_, err := ds[1].Request(short, 1)
+		require.Equal(t, context.DeadlineExceeded, err)
+		time.Sleep(time.Hour)
+		require.NoError(t, ds[0].Send(ctx, 50))
+		require.NoError(t, ds[1].Send(ctx, 1))
+		require.NoError(t, ds[1].Send(ctx, 1))
+		require.NoError(t, s.Shutdown(ctx))
+		require.Zero(t, s.Stats().Shed)
+	})
+}
+
 // A burst that is gone within the interval is handled to its end, whenever it comes.
 func TestShedLeavesBursts(t *testing.T) {
 	inBubble(t, funcs(sleepy), server.Options{Shed: server.ShedOptions{Target: time.Millisecond, Interval: 100 * time.Millisecond}},

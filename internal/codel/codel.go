@@ -30,6 +30,7 @@ import (
 type CoDel struct {
 	target, interval time.Duration
 
+	last  time.Duration // the last message was taken
 	above bool          // the wait has been above the target
 	since time.Duration // when it began to be so; if above
 
@@ -76,11 +77,13 @@ func (c *CoDel) Drop(now, waited time.Duration, left int) bool {
 
 // bad reports whether waits have been above the target for an interval.
 func (c *CoDel) bad(now, waited time.Duration, left int) bool {
+	wasEmpty := now-waited > c.last // though it may not have been seen to be: others may take what is left
+	c.last = now
 	if waited < c.target || left == 0 {
 		c.above = false
 		return false
 	}
-	if !c.above {
+	if !c.above || wasEmpty {
 		c.above = true
 		c.since = now
 		return false

@@ -45,10 +45,10 @@ func TestControlLaw(t *testing.T) {
 	require.Greater(t, len(drops), 80)
 	require.False(t, c.Drop(now, 4*ms, 100))
 	require.False(t, c.Drop(now, 50*ms, 100), "an interval from here on")
-	require.False(t, c.Drop(now+99*ms, 50*ms, 100))
-	require.True(t, c.Drop(now+100*ms, 50*ms, 100))
+	require.False(t, c.Drop(now+99*ms, 150*ms, 100))
+	require.True(t, c.Drop(now+100*ms, 150*ms, 100))
 	// It goes on where it was: the next one much sooner than after 100 ms.
-	require.True(t, c.Drop(now+125*ms, 50*ms, 100))
+	require.True(t, c.Drop(now+125*ms, 150*ms, 100))
 }
 
 func TestLastIsNeverDropped(t *testing.T) {
@@ -300,4 +300,15 @@ func TestEndlessInterval(t *testing.T) {
 	for now := time.Second; now < 10*time.Second; now += time.Millisecond {
 		require.False(t, c.Drop(now, 2*time.Millisecond, 5))
 	}
+}
+
+// What is left of a queue may be messages that nobody asks about, as nobody waits for
+// them any more. The queue was empty all the same.
+func TestEmptyUnseen(t *testing.T) {
+	c := NewCoDel(5*ms, 100*ms)
+	require.False(t, c.Drop(time.Second, 50*ms, 2))
+	for now := time.Hour; now < time.Hour+100*ms; now += 10 * ms {
+		require.False(t, c.Drop(now, now-time.Hour+20*ms, 2))
+	}
+	require.True(t, c.Drop(time.Hour+100*ms, 120*ms, 2))
 }
