@@ -59,7 +59,8 @@ const DefaultShedInterval = 25
 // that even the shortest of the latest handler calls would not have met it (but not
 // at its turn on the pool, where it is not known how long calls take). Only calls
 // behind which another message waited are known: after others no deadline is too
-// near. A request whose deadline has passed is not handled, even if the timer of its
+// near. After each 16 calls such a request is handled all the same: it may show that
+// calls are shorter, as it cannot if all like it are shed. A request whose deadline has passed is not handled, even if the timer of its
 // ctx is late. The server does not see the Timeout of a dispatcher: such a request
 // is dropped once its Timeout has passed.
 //
@@ -117,6 +118,7 @@ type shedder struct {
 	// a pool may be busy with what is not the server's, so there it is not asked
 	// for: turns on the pool have no deadline.
 	interval time.Duration
+	calls    int       // since one that was made though its deadline was too near
 	last     time.Time // the turn of the message before, if it was handled
 	end      time.Time // of the current interval
 	shortest [2]time.Duration
@@ -127,6 +129,10 @@ type law struct {
 	slough *codel.Slough
 	codel  *codel.CoDel
 }
+
+// probeEvery is how many calls are made for each that is made though its deadline is
+// too near for any that is known.
+const probeEvery = 16
 
 // never is a time that no call takes.
 const never = time.Duration(1<<63 - 1)
@@ -155,11 +161,15 @@ func (s *shedder) turn(lane int, now, enqueued, deadline time.Time, left int) (s
 	} else {
 		shed = law.slough.Drop(at, waited)
 	}
-	if least := s.least(); !shed && !deadline.IsZero() && least != never {
-		shed = now.Add(least).After(deadline)
+	if least := s.least(); !shed && !deadline.IsZero() && least != never && now.Add(least).After(deadline) {
+		if shed = s.calls < probeEvery; !shed {
+			s.calls = 0
+		}
 	}
 	if s.last = now; shed {
 		s.last = time.Time{}
+	} else {
+		s.calls++
 	}
 	return shed
 }

@@ -4,6 +4,8 @@ package server_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +87,37 @@ func TestShedOnASharedPool(t *testing.T) {
 		require.NoError(t, <-ran)
 		require.NoError(t, p.Shutdown(context.Background()))
 	})
+}
+
+// Requests that take 1 ms are handled between commands that take 150, though each has
+// less time left than those take: that they need less is seen when one is handled.
+func TestShedQuickBesideSlow(t *testing.T) {
+	inBubble(t, funcs(sleepy), server.Options{CallerRuns: server.CallerRunsNever, Shed: server.ShedOptions{Target: time.Second}},
+		func(t *testing.T, s srv, d disp) {
+			var answered atomic.Int64
+			var wg sync.WaitGroup
+			for i := 0; i < 7000; i++ {
+				time.Sleep(5 * time.Millisecond)
+				if s.Stats().InFlight < 3 { // there is always one that waits
+					require.NoError(t, d.Send(context.Background(), 150))
+				}
+				if i%7 != 0 {
+					continue
+				}
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+					defer cancel()
+					if _, err := d.Request(ctx, 1); err == nil {
+						answered.Add(1)
+					}
+				}()
+			}
+			wg.Wait()
+			t.Logf("%d answered", answered.Load())
+			require.Greater(t, answered.Load(), int64(100))
+		})
 }
 
 // What calls took before a time of rest is forgotten.
