@@ -59,10 +59,11 @@ const DefaultShedInterval = 25
 // that even the shortest of the latest handler calls would not have met it (but not
 // at its turn on the pool, where it is not known how long calls take). Only calls
 // behind which another message waited are known: after others no deadline is too
-// near. After each 16 calls such a request is handled all the same: it may show that
-// calls are shorter, as it cannot if all like it are shed. A request whose deadline has passed is not handled, even if the timer of its
-// ctx is late. The server does not see the Timeout of a dispatcher: such a request
-// is dropped once its Timeout has passed.
+// near. After each 16 calls such a request is handled all the same, as it may show
+// that calls are shorter: if all like it were shed, nothing would. A request whose
+// deadline has passed is not handled, even if the timer of its ctx is late. The
+// server does not see the Timeout of a dispatcher: such a request is dropped once
+// its Timeout has passed.
 //
 // It costs two clock reads for each queued message (20 to 70 ns each, by machine);
 // the dispatcher makes one of them, unasked.

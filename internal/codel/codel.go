@@ -2,9 +2,10 @@
 // have waited, so that a queue that does not empty any more stays short.
 //
 // A queue is good as long as it empties now and then: then it evens out bursts. A
-// queue whose shortest wait over some time is long only delays. Both laws here
-// tell the two apart by that shortest wait, which no burst can hide, or because the
-// queue was empty, and need no knowledge of the load or of the capacity. They differ in how they drop.
+// queue whose shortest wait over some time is long only delays. Both laws here tell
+// the two apart by that shortest wait, which no burst can hide, and by whether a
+// message came to an empty queue. They need no knowledge of the load or of the
+// capacity, and differ in how they drop.
 //
 //   - [CoDel] drops one message, then more and more often as long as that does not
 //     help: for senders that slow down when they see a drop. Against senders that
