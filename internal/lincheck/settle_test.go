@@ -191,11 +191,11 @@ func (n *score) add(r *round) bool {
 		}
 	}
 	n.problems += len(r.problems)
-	ok := n.counter.check(counterModel, r.h) == porcupine.Ok
+	ok := n.counter.check(counterModel, r.h) != porcupine.Illegal
 	if r.opts.MaxInFlight > 0 {
-		ok = n.places.check(placesModel(r.opts.MaxInFlight), r.places) == porcupine.Ok && ok
+		ok = n.places.check(placesModel(r.opts.MaxInFlight), r.places) != porcupine.Illegal && ok
 	}
-	return ok && len(r.problems) == 0
+	return ok && len(r.problems) == 0 && n.counter.decided() && n.places.decided()
 }
 
 // tell logs how they went.
