@@ -22,31 +22,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The whole command, for a moment each: with shedding, most of the capacity is
-// used at twice the load, and the channel does less than that. The bounds are
-// loose, for a machine that does other things, and it may stand still in some of the
-// tries.
+// The whole command, for a moment each. What it measures is the machine's: what the
+// library promises of it is tested in package server, where time is virtual.
 func TestCommand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "overload-x.txt")
 	var stdout, stderr bytes.Buffer
 	args := []string{"-rounds", "1", "-duration", "400ms", "-loads", "0.5,2", "-impl", "channel$|shed$", "-o", file}
-	var r *results
-	for try := 1; ; try++ {
-		require.Zero(t, command(context.Background(), args, &stdout, &stderr), stderr.String())
-		assert.Contains(t, stderr.String(), "2 times the capacity")
-		var err error
-		r, err = readFile(file)
-		require.NoError(t, err)
-		require.Equal(t, []string{"0.5", "2"}, r.loads)
-		require.Equal(t, []string{"channel", "sparkpipe-shed"}, r.impls)
-		ours, ok := r.get("2", "sparkpipe-shed", "good/capacity")
+	require.Zero(t, command(context.Background(), args, &stdout, &stderr), stderr.String())
+	assert.Contains(t, stderr.String(), "2 times the capacity")
+	r, err := readFile(file)
+	require.NoError(t, err)
+	require.Equal(t, []string{"0.5", "2"}, r.loads)
+	require.Equal(t, []string{"channel", "sparkpipe-shed"}, r.impls)
+	for _, impl := range r.impls {
+		_, ok := r.get("2", impl, "good/capacity")
 		require.True(t, ok)
-		theirs, ok := r.get("2", "channel", "good/capacity")
-		require.True(t, ok)
-		if ours > 0.4 && theirs < ours {
-			break
-		}
-		require.Less(t, try, 10, "at twice the load, %v with shedding and %v over a channel", ours, theirs)
 	}
 	sent, _ := r.get("2", "sparkpipe-shed", "sent/s")
 	sum := 0.0
