@@ -24,7 +24,7 @@ const (
 	none          bug = iota
 	crossed           // two that are waiting get each other's answers
 	oneMore           // after Close, one more is let through
-	refusedAndRun     // full, it says, and takes it
+	refusedAndRun     // full, it says, and handles it
 	tried             // nobody took the answer: it is handled again
 )
 
@@ -46,13 +46,14 @@ func onToy(b bug, do dispatcher.Options) plan {
 }
 
 func (s *toy) TryPush(e envelope) error {
+	if s.bug == refusedAndRun && rand.IntN(4) == 0 {
+		s.c.handle(e.Message())
+		return queue.ErrFull // and no Reply: it could meet who is told so, and hang
+	}
 	err := s.Ring.TryPush(e)
-	switch {
-	case s.bug == oneMore && err == queue.ErrClosed && s.refused.Add(1) == 2:
+	if s.bug == oneMore && err == queue.ErrClosed && s.refused.Add(1) == 2 {
 		e.Reply(s.c.handle(e.Message()), nil)
 		return nil
-	case s.bug == refusedAndRun && err == nil && rand.IntN(4) == 0:
-		return queue.ErrFull
 	}
 	return err
 }
