@@ -104,7 +104,7 @@ const (
 // which they leave, and one ends the target in the middle.
 func play(t *testing.T, seed int, p plan) *round {
 	t.Helper()
-	h := new(history)
+	h := &history{step: handledAt}
 	c := &locked{counter: counter{h: h}, dawdles: seed%2 == 0}
 	to, err := p.serve(c)
 	if err != nil {

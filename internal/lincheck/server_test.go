@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -93,6 +94,19 @@ var counterModel = porcupine.Model{
 	},
 }
 
+// handledAt is when the handler was done with op. Then comes the end, and then the
+// refusals.
+func handledAt(op porcupine.Operation) int64 {
+	in := op.Input.(counterIn)
+	switch {
+	case in.op >= shutdown:
+		return math.MaxInt64 - 1
+	case op.Output.(counterOut).err == errRefused:
+		return math.MaxInt64
+	}
+	return in.done.at
+}
+
 // counter is the handler. It is no more synchronized than a server allows.
 type counter struct {
 	h     *history
@@ -131,7 +145,7 @@ var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 func useServer(t *testing.T, seed int, opts server.Options, slow bool) *history {
 	t.Helper()
 	const n, each = 5, 16
-	h := new(history)
+	h := &history{step: handledAt}
 	c := &counter{h: h, slow: slow}
 	opts.Logger = silent
 	s, err := server.New(c.funcs(), opts)
