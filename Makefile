@@ -14,7 +14,7 @@ COMPARE = $(GO) run ./bench/cmd/compare
 BENCH  ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help test race 386 go122 model commands vet fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants hostile nightly fuzz spin overload overload-report soak
+.PHONY: help test race 386 go122 model commands vet systems fmt lint arrows check bench bench-full bench-report benchstat demo pprof http stress bench-rivals rivals-check linearize mutants hostile nightly fuzz spin overload overload-report soak
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -51,7 +51,8 @@ hostile: ## the concurrency tests without asynchronous preemption, and with garb
 	GODEBUG=asyncpreemptoff=1 $(GO) test -count=1 $(HOSTILE)
 	GOGC=1 $(GO) test -count=1 $(HOSTILE)
 
-nightly: ## what takes longer than CI may: three preemptions, ten times the histories, every fuzz target
+nightly: ## what takes longer than CI may: three preemptions, ten times the histories, every fuzz target, other systems
+	$(MAKE) systems
 	$(MAKE) model MODEL_PREEMPTIONS=3
 	$(MAKE) linearize SEEDS=30000
 	$(MAKE) fuzz FUZZTIME=2m
@@ -69,10 +70,12 @@ fuzz: ## fuzz each target for a while (FUZZTIME=30s); what fails is kept in test
 commands: ## test the commands in bench/cmd, a module of their own
 	cd bench/cmd && $(GO) vet ./... && $(GO) test ./...
 
-vet: ## go vet, for 64 and 32 bits, and for other systems
+vet: ## go vet, for 64 and 32 bits
 	$(GO) vet ./...
 	GOARCH=386 $(GO) vet ./...
 	GOARCH=arm64 $(GO) vet ./...
+
+systems: ## go vet for other systems; half a minute for each, the first time
 	GOOS=windows $(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 	GOOS=freebsd $(GO) vet ./...
