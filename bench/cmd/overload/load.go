@@ -17,12 +17,18 @@ import (
 // worker is the work of the handler: steps, each of which needs the one before.
 // They are a number and no time, so that a handler that is preempted still has
 // all of them before it.
-type worker struct{ steps int }
+type worker struct {
+	steps int
+	pause time.Duration // instead, in a test whose time is virtual
+}
 
 // do is not inlined, so that it is done even if nobody reads what it returns.
 //
 //go:noinline
 func (w worker) do(x uint64) uint64 {
+	if w.pause > 0 {
+		time.Sleep(w.pause)
+	}
 	x |= 1
 	for n := w.steps; n > 0; n-- {
 		x ^= x << 13
@@ -34,14 +40,14 @@ func (w worker) do(x uint64) uint64 {
 
 // newWorker returns a worker that takes d when nothing else runs.
 func newWorker(d time.Duration) worker {
-	probe := worker{100_000}
+	probe := worker{steps: 100_000}
 	best := time.Hour
 	for try := 0; try < 50; try++ {
 		start := time.Now()
 		_ = probe.do(1)
 		best = min(best, time.Since(start))
 	}
-	return worker{max(1, int(float64(probe.steps)*float64(d)/float64(best)))}
+	return worker{steps: max(1, int(float64(probe.steps)*float64(d)/float64(best)))}
 }
 
 // calibrate returns how many requests a second 64 clients get out of a server,
