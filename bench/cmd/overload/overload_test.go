@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The whole command, for a moment each. What it measures is the machine's: what the
-// library promises of it is tested in package server, where time is virtual.
+// The whole command, for a moment each. What it measures is the machine's, which may do
+// other things; what the numbers should be is TestSheddingPays's.
 func TestCommand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "overload-x.txt")
 	var stdout, stderr bytes.Buffer
