@@ -65,6 +65,9 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 					d.release()
 				}
 			}()
+			if err = ctx.Err(); err == nil && p.over() { // it ended while the request waited
+				err = ErrTimeout
+			}
 		}
 	}
 	if err != nil {

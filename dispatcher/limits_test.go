@@ -288,7 +288,16 @@ func TestCtxEndsAtTheLimit(t *testing.T) {
 	ctx, cancel = context.WithCancel(bg)
 	d = newDispatcher(t, to, dispatcher.Options{Limiter: lets(cancel), MaxInFlight: 1})
 	require.Equal(t, context.Canceled, d.RequestAll(ctx, []int{1}, make([]dispatcher.Result[int], 1)))
+	var end func()
+	d = newDispatcher(t, to, dispatcher.Options{Limiter: lets(func() { end() }), MaxInFlight: 1})
+	for i := 0; i < 2; i++ { // the place is free again
+		ctx, cancel := context.WithCancel(bg)
+		end = cancel
+		_, err = d.Go(ctx, 1)
+		require.Equal(t, context.Canceled, err)
+	}
 	require.False(t, called)
+	require.Zero(t, to.Len())
 }
 
 // Nor may it be called for a request whose Timeout has ended there.
@@ -300,9 +309,13 @@ func TestTimeoutEndsAtTheLimit(t *testing.T) {
 	for i := 0; i < 2; i++ { // the place is free again
 		_, err := d.Request(bg, 1)
 		require.Equal(t, dispatcher.ErrTimeout, err)
+		_, err = d.Go(bg, 1)
+		require.Equal(t, dispatcher.ErrTimeout, err)
 	}
 	require.Equal(t, dispatcher.ErrTimeout, d.RequestAll(bg, []int{1}, make([]dispatcher.Result[int], 1)))
 	require.False(t, called)
+	require.Zero(t, to.Len())
+	require.EqualValues(t, 5, d.Stats().TimedOut)
 }
 
 // lets is a Limiter that calls a function instead of waiting.
