@@ -133,7 +133,8 @@ func (d *Dispatcher[Req, Resp]) waitRate(ctx context.Context, p *pending[Resp]) 
 	}
 	switch d.rate.Wait(ctx, longest, expired, d.closing) {
 	case limit.Hopeless:
-		if at, ok := ctx.Deadline(); ok && time.Until(at) <= longest {
+		// Whichever is first; SetRate may have brought this about long after longest was.
+		if at, ok := ctx.Deadline(); ok && (expired == nil || !at.After(p.deadline)) {
 			return errTooLate
 		}
 		if expired != nil {

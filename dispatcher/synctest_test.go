@@ -7,6 +7,7 @@ package dispatcher_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -195,6 +196,33 @@ func TestSetRateWhileWaiting(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A refusal by the rate says what would have ended first, the ctx or the Timeout, also if
+// SetRate brings it about after a long wait.
+func TestSetRateSaysWhatIsOver(t *testing.T) {
+	const timeout = 100 * time.Second
+	for _, waited := range []time.Duration{0, timeout / 2} {
+		for _, deadline := range []time.Duration{timeout - 10*time.Second, timeout + 10*time.Second, 0} {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDispatcher(t, newRing(t, 16), dispatcher.Options{RateLimit: 1.0 / 60, Burst: 1, Timeout: timeout})
+				require.NoError(t, d.Send(bg, 1))
+				ctx, cancel := bg, func() {}
+				if deadline > 0 {
+					ctx, cancel = context.WithTimeout(bg, deadline)
+				}
+				defer cancel()
+				sent := async(func() (int, error) { return d.Request(ctx, 1) })
+				time.Sleep(waited)
+				synctest.Wait()
+				require.NoError(t, d.SetRate(1e-6, 1))
+				err := (<-sent).err
+				require.ErrorIs(t, err, dispatcher.ErrRateLimited)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Equal(t, deadline != timeout-10*time.Second, errors.Is(err, dispatcher.ErrTimeout), "%v, %v", waited, deadline)
+			})
+		}
 	}
 }
 
