@@ -58,18 +58,14 @@ type adaptive struct {
 }
 
 // newAdaptive returns nil if o is off.
-func newAdaptive(o AdaptiveOptions, most int) (*adaptive, error) {
+func newAdaptive(o AdaptiveOptions, most int) *adaptive {
 	if o.Max == 0 {
-		return nil, nil
+		return nil
 	}
 	most = min(most, o.Max)
-	limit, err := gradient.New(gradient.Options{Min: min(o.Min, most), Max: most})
-	if err != nil {
-		return nil, fmt.Errorf("server: Options.Adaptive: %w", err)
-	}
-	a := &adaptive{limit: limit, epoch: time.Now()}
+	a := &adaptive{limit: gradient.New(min(o.Min, most), most), epoch: time.Now()}
 	a.room.Pool = &a.spare
-	return a, nil
+	return a
 }
 
 // now returns the limit; 0 if there is none.
@@ -151,16 +147,15 @@ func (s *Server[Req, Resp]) drainAdaptively(d *drainer) {
 }
 
 // limitPool puts the limit before Options.Pool.
-func (s *Server[Req, Resp]) limitPool() (err error) {
+func (s *Server[Req, Resp]) limitPool() {
 	if s.opts.Pool != nil {
-		s.parallel, err = newAdaptive(s.opts.Adaptive, s.opts.Adaptive.Max)
+		s.parallel = newAdaptive(s.opts.Adaptive, s.opts.Adaptive.Max)
 	}
 	if s.parallel != nil {
 		p := &limitedPool{pool: s.opts.Pool, adaptive: s.parallel}
 		p.tasks.New = func() any { return &limitedTask{pool: p} }
 		s.opts.Pool = p
 	}
-	return err
 }
 
 // limitedPool is a pool that is full when there is no place.

@@ -14,9 +14,7 @@ func (s *Server[Req, Resp]) openLoops() (capacity int, err error) {
 		return 0, fmt.Errorf("server: Options.Queue: %w", err)
 	}
 	if s.opts.Concurrency > 1 {
-		if s.adaptive, err = newAdaptive(s.opts.Adaptive, s.opts.Concurrency); err != nil {
-			return 0, err
-		}
+		s.adaptive = newAdaptive(s.opts.Adaptive, s.opts.Concurrency)
 	}
 	s.drainers = make([]drainer, s.opts.Concurrency)
 	for i := range s.drainers {

@@ -132,9 +132,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	}
 	if s.toPool != nil {
 		s.backlog = ring.New[*job[Req, Resp]](capacity, 0)
-		if err = s.limitPool(); err != nil {
-			return nil, err
-		}
+		s.limitPool()
 		s.jobs.New = func() any { return &job[Req, Resp]{server: s} }
 		if s.key = keyer(h); s.key != nil {
 			s.keys = &keys[Req, Resp]{limit: capacity}

@@ -4,19 +4,19 @@
 // More calls than the machine, or what they wait for, can work on only wait for
 // each other: their latency grows and nothing else does. So
 //
-//	gradient = latency with few in flight * (1 + Tolerance) / latency now
+//	gradient = latency with few in flight * 1.25 / latency now
 //	limit    = limit * gradient + sqrt(limit * gradient)
 //
-// once in a Window, the gradient between 0.5 and 2. The root is room to grow in, of
+// ten times a second, the gradient between 0.5 and 2. The root is room to grow in, of
 // which there is none at 0.5; the limit comes to rest where the latency has grown by
 // what both allow.
 //
 // The latency with few in flight, the baseline, is what all depends on. It is
-// measured and not guessed: calls that began while at most Min were running are
-// its samples, whenever there are some, and when there were none for a while the
-// limit goes down to Min until there are. It follows the calls when they change:
-// if they have become slower by themselves the limit falls, to Min at worst, where
-// every call is a sample.
+// measured and not guessed: calls that began while at most low were running, which is the
+// lowest limit, are its samples, whenever there are some, and when there were none for a
+// while the limit goes down to low until there are. It follows the calls when they change:
+// if they have become slower by themselves the limit falls, to low at worst, where every
+// call is a sample.
 //
 // Sources: Netflix concurrency-limits (https://github.com/Netflix/concurrency-limits),
 // Gradient2, for the gradient, the room and not growing while there is no demand;
@@ -28,8 +28,6 @@
 package gradient
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -38,74 +36,27 @@ import (
 )
 
 const (
-	// DefaultTolerance is the Tolerance of Options that leave it 0.
-	DefaultTolerance = 0.25
-	// DefaultWindow is the Window of Options that leave it 0.
-	DefaultWindow = 100 * time.Millisecond
-	// DefaultRefresh is the Refresh of Options that leave it 0.
-	DefaultRefresh = 30 * time.Second
-
-	lowest   = 0.5 // gradient that counts; at it there is no room, or the limit would not fall below 2
-	least    = 10  // samples that a window needs
-	baseline = 50  // samples that a baseline takes, if there is time
-	most     = 128 // samples that are kept of a window
+	tolerance = 1.25 // what the latency may grow by, as a factor
+	lowest    = 0.5  // gradient that counts; at it there is no room, or the limit would not fall below 2
+	least     = 10   // samples that a window needs: one with fewer goes on
+	baseline  = 50   // samples that a baseline takes, if there is time: a twentieth of refresh
+	most      = 128  // samples that are kept of a window
 )
-
-// Options tunes a Limit.
-type Options struct {
-	// Min and Max bound the limit. As many calls as Min must not slow each other
-	// down; it should be 1 or little more, and at least 1. Max is at least Min.
-	Min, Max int
-
-	// Tolerance is by what share the latency may grow. 0 means
-	// DefaultTolerance; negative is an error.
-	Tolerance float64
-
-	// Window is how often the limit is looked at; a window with fewer than 10
-	// calls goes on until there are as many. 0 means DefaultWindow; negative is
-	// an error.
-	Window time.Duration
-
-	// Refresh is how old a baseline may get before the limit goes down to Min
-	// for a new one. That takes 50 calls, or a twentieth of Refresh. 0 means
-	// DefaultRefresh; negative is an error.
-	Refresh time.Duration
-}
-
-func (o Options) withDefaults() (Options, error) {
-	switch {
-	case o.Min < 1:
-		return o, fmt.Errorf("gradient: Min: %d is less than 1", o.Min)
-	case o.Max < o.Min:
-		return o, fmt.Errorf("gradient: Max: %d is less than Min", o.Max)
-	case !(o.Tolerance >= 0) || math.IsInf(o.Tolerance, 1):
-		return o, fmt.Errorf("gradient: Tolerance: %v", o.Tolerance)
-	case o.Window < 0 || o.Refresh < 0:
-		return o, errors.New("gradient: a negative Window or Refresh")
-	}
-	if o.Tolerance == 0 {
-		o.Tolerance = DefaultTolerance
-	}
-	if o.Window == 0 {
-		o.Window = DefaultWindow
-	}
-	if o.Refresh == 0 {
-		o.Refresh = DefaultRefresh
-	}
-	return o, nil
-}
 
 // Limit is the number that is sought. Use New. It may be shared.
 //
-//	measuring    the limit is Min, until there is a baseline
+//	measuring    the limit is low, until there is a baseline
 //	following    the limit follows the gradient
 type Limit struct {
-	opts    Options
+	low, high int
+	every     time.Duration // a window
+	refresh   time.Duration // how old a baseline may get before the limit goes down to low for a new one
+
 	current atomic.Int64
 
 	mu        sync.Mutex
-	limit     float64       // that of following
-	measuring bool          //
+	limit     float64 // that of following
+	measuring bool
 	since     time.Duration // measuring began, or the baseline was found
 	base      time.Duration // the baseline; 0: none yet
 	few       []time.Duration
@@ -116,18 +67,16 @@ type Limit struct {
 	peak   int // the most in flight in the window
 }
 
-// New returns a limit that begins at Min and measures its first baseline.
-func New(opts Options) (*Limit, error) {
-	opts, err := opts.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	l := &Limit{opts: opts, limit: float64(opts.Min), measuring: true}
+// New returns a limit between low and high, which begins at low and measures its
+// first baseline. As many calls as low must not slow each other down: it is 1, or
+// little more. high is at least low.
+func New(low, high int) *Limit {
+	l := &Limit{low: low, high: high, every: 100 * time.Millisecond, refresh: 30 * time.Second, limit: float64(low), measuring: true}
 	l.few = make([]time.Duration, 0, baseline)
 	l.window = make([]time.Duration, 0, most)
 	l.since = -1 // with the first sample
-	l.current.Store(int64(opts.Min))
-	return l, nil
+	l.current.Store(int64(low))
+	return l
 }
 
 // Limit returns how many calls may run at once now.
@@ -144,19 +93,19 @@ func (l *Limit) Sample(now, latency time.Duration, inFlight int) {
 	}
 	defer l.mu.Unlock()
 	if l.since < 0 {
-		l.since, l.end = now-latency, now+l.opts.Window
+		l.since, l.end = now-latency, now+l.every
 	}
-	if inFlight <= l.opts.Min && !(l.measuring && now-latency < l.since) {
+	if inFlight <= l.low && !(l.measuring && now-latency < l.since) {
 		l.few = append(l.few, latency)
 	}
 	age := now - l.since
 	switch {
-	case len(l.few) == baseline || l.measuring && age > l.opts.Refresh/20 && len(l.few) >= 3:
+	case len(l.few) == baseline || l.measuring && age > l.refresh/20 && len(l.few) >= 3:
 		l.found(now)
 		return
 	case l.measuring:
 		return
-	case age > l.opts.Refresh:
+	case age > l.refresh:
 		l.measure(now)
 		return
 	}
@@ -173,12 +122,12 @@ func (l *Limit) Sample(now, latency time.Duration, inFlight int) {
 	}
 }
 
-// measure goes down to Min.
+// measure goes down to low.
 func (l *Limit) measure(now time.Duration) {
 	l.measuring = true
 	l.since = now
 	l.few = l.few[:0] // they are old
-	l.current.Store(int64(l.opts.Min))
+	l.current.Store(int64(l.low))
 }
 
 // found ends measuring, if it was going on.
@@ -195,13 +144,13 @@ func (l *Limit) found(now time.Duration) {
 
 // open begins a window.
 func (l *Limit) open(now time.Duration) {
-	l.end = now + l.opts.Window
+	l.end = now + l.every
 	l.window, l.next, l.peak = l.window[:0], 0, 0
 }
 
 // follow moves the limit by the window's gradient.
 func (l *Limit) follow() {
-	gradient := float64(l.base) * (1 + l.opts.Tolerance) / float64(max(median(l.window), 1))
+	gradient := float64(l.base) * tolerance / float64(max(median(l.window), 1))
 	limit := l.limit * min(max(gradient, lowest), 2)
 	if gradient > lowest {
 		limit += math.Sqrt(limit)
@@ -209,7 +158,7 @@ func (l *Limit) follow() {
 	if limit > l.limit && float64(l.peak) < l.limit/2 {
 		return // nobody asks for more
 	}
-	l.limit = min(max(limit, float64(l.opts.Min)), float64(l.opts.Max))
+	l.limit = min(max(limit, float64(l.low)), float64(l.high))
 	l.current.Store(int64(l.limit))
 }
 

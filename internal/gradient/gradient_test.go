@@ -64,8 +64,7 @@ func TestFindsTheCores(t *testing.T) {
 				continue // which takes too long to simulate
 			}
 			t.Run(fmt.Sprintf("%v cores, %v", cores, service), func(t *testing.T) {
-				l, err := New(Options{Min: 1, Max: 1000})
-				require.NoError(t, err)
+				l := New(1, 1000)
 				m := newMachine(cores, service)
 				length := max(time.Second, 1000*service)
 				m.run(3*length, 1<<20, l.Limit, l.Sample)
@@ -92,8 +91,7 @@ func TestFindsTheCores(t *testing.T) {
 // It follows the machine and the calls when they change, under load, and does not
 // take the overload for normal though it lasts for ten minutes.
 func TestFollows(t *testing.T) {
-	l, err := New(Options{Min: 1, Max: 1000})
-	require.NoError(t, err)
+	l := New(1, 1000)
 	m := newMachine(8, time.Millisecond)
 	settle := func(d time.Duration, low, high int) {
 		t.Helper()
@@ -119,13 +117,13 @@ func TestFollows(t *testing.T) {
 	settle(60*time.Second, 32, 52)
 }
 
-// Calls that have become slower by themselves take the limit down to Min, where it finds
-// that out, long before the baseline is too old. A Min of 1 is no exception.
+// Calls that have become slower by themselves take the limit down to low, where it finds
+// that out, long before the baseline is too old. A low of 1 is no exception.
 func TestFollowsSlowerCalls(t *testing.T) {
 	for _, lowest := range []int{1, 2, 4} {
 		for _, slower := range []time.Duration{3, 10} {
-			l, err := New(Options{Min: lowest, Max: 1000, Refresh: time.Hour})
-			require.NoError(t, err)
+			l := New(lowest, 1000)
+			l.refresh = time.Hour
 			m := newMachine(8, time.Millisecond)
 			m.run(2*time.Second, 1<<20, l.Limit, l.Sample)
 			m.service *= slower
@@ -140,8 +138,7 @@ func TestFollowsSlowerCalls(t *testing.T) {
 // Without demand the limit does not grow; with little, the baseline is found
 // without going down for it.
 func TestWithoutDemand(t *testing.T) {
-	l, err := New(Options{Min: 2, Max: 1000})
-	require.NoError(t, err)
+	l := New(2, 1000)
 	m := newMachine(64, time.Millisecond)
 	m.run(10*time.Second, 4, l.Limit, l.Sample)
 	require.LessOrEqual(t, l.Limit(), 16)
@@ -159,8 +156,7 @@ func TestWithoutDemand(t *testing.T) {
 // Measuring under load costs a twentieth of the time at most.
 func TestCostOfMeasuring(t *testing.T) {
 	for _, service := range []time.Duration{100 * time.Microsecond, 100 * time.Millisecond} {
-		l, err := New(Options{Min: 1, Max: 100})
-		require.NoError(t, err)
+		l := New(1, 100)
 		m := newMachine(8, service)
 		if service < time.Millisecond && testx.Race {
 			continue
@@ -180,14 +176,14 @@ func TestCostOfMeasuring(t *testing.T) {
 	}
 }
 
-// The limit stays between Min and Max whatever the samples are.
+// The limit stays between low and high whatever the samples are.
 func TestBounds(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for round := 0; round < int(fewer(200)); round++ {
 		lowest := 1 + r.IntN(20)
 		highest := lowest + r.IntN(100)
-		l, err := New(Options{Min: lowest, Max: highest, Window: 1, Refresh: 100})
-		require.NoError(t, err)
+		l := New(lowest, highest)
+		l.every, l.refresh = 1, 100
 		now := time.Duration(0)
 		for i := 0; i < 2000; i++ {
 			now += time.Duration(r.IntN(5))
@@ -196,19 +192,13 @@ func TestBounds(t *testing.T) {
 			require.LessOrEqual(t, l.Limit(), highest)
 		}
 	}
-	l, err := New(Options{Min: 5, Max: 5})
-	require.NoError(t, err)
+	l := New(5, 5)
 	newMachine(1, time.Millisecond).run(time.Second, 10, func() int { require.Equal(t, 5, l.Limit()); return 5 }, l.Sample)
-	for _, opts := range []Options{{}, {Min: 2, Max: 1}, {Min: 1, Max: 1, Tolerance: -1}, {Min: 1, Max: 1, Tolerance: math.NaN()},
-		{Min: 1, Max: 1, Tolerance: math.Inf(1)}, {Min: 1, Max: 1, Window: -1}, {Min: 1, Max: 1, Refresh: -1}} {
-		_, err := New(opts)
-		require.Error(t, err, "%+v", opts)
-	}
 }
 
 func TestShared(t *testing.T) {
-	l, err := New(Options{Min: 1, Max: 100, Window: 1})
-	require.NoError(t, err)
+	l := New(1, 100)
+	l.every = 1
 	testx.Join(t, testx.Times(8, func(g int) {
 		for i := 0; i < 10_000; i++ {
 			l.Sample(time.Duration(i), 1000, l.Limit())
