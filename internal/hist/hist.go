@@ -88,15 +88,9 @@ type Snapshot struct {
 	Sum    time.Duration // exact, up to the longest Duration there is; of all durations
 }
 
-// Snapshot reads h into s, and overwrites what it held. Each Record that happened
-// before is in it; one that runs at the same time may be, with its count or its
-// sum alone too.
-func (h *Histogram) Snapshot(s *Snapshot) {
-	*s = Snapshot{}
-	h.AddTo(s)
-}
-
-// AddTo adds what h has recorded to s, for the sum of several histograms.
+// AddTo adds what h has recorded to s, which may have that of other histograms, too.
+// Each Record that happened before is in it; one that runs at the same time may be,
+// with its count or its sum alone too.
 func (h *Histogram) AddTo(s *Snapshot) {
 	for i := range h.stripes {
 		p := h.stripes[i].Load()

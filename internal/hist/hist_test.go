@@ -44,7 +44,7 @@ func one(d time.Duration) *Snapshot {
 	var h Histogram
 	var s Snapshot
 	h.Record(d)
-	h.Snapshot(&s)
+	h.AddTo(&s)
 	return &s
 }
 
@@ -56,7 +56,6 @@ func FuzzError(f *testing.F) {
 		s := one(time.Duration(d))
 		want := time.Duration(max(d, 0))
 		require.EqualValues(t, 1, s.Count)
-		require.Equal(t, want, s.Sum)
 		require.Equal(t, want, s.Sum)
 		within(t, want, s.Quantile(0.5))
 	})
@@ -86,9 +85,8 @@ func TestQuantiles(t *testing.T) {
 					sum += d
 				}
 				slices.Sort(all)
-				h.Snapshot(&s)
+				h.AddTo(&s)
 				require.EqualValues(t, n, s.Count)
-				require.Equal(t, sum, s.Sum)
 				require.Equal(t, sum, s.Sum)
 				for _, q := range []float64{math.Inf(-1), -1, 0, 1e-9, 0.01, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1, 2, math.Inf(1)} {
 					rank := int(math.Ceil(min(max(q, 0), 1) * float64(n)))
@@ -112,9 +110,10 @@ func TestConcurrent(t *testing.T) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		var last, s Snapshot
+		var last Snapshot
 		for {
-			h.Snapshot(&s)
+			var s Snapshot
+			h.AddTo(&s)
 			for i := range s.Counts {
 				if s.Counts[i] < last.Counts[i] {
 					t.Errorf("bucket %d had %d and has %d", i, last.Counts[i], s.Counts[i])
@@ -136,7 +135,7 @@ func TestConcurrent(t *testing.T) {
 	close(done)
 	<-read
 	var s, twice Snapshot
-	h.Snapshot(&s)
+	h.AddTo(&s)
 	require.EqualValues(t, goroutines*each, s.Count)
 	require.Equal(t, time.Duration(each*(1000*goroutines*(goroutines-1)/2+goroutines)), s.Sum)
 	sum := uint64(0)
@@ -148,7 +147,7 @@ func TestConcurrent(t *testing.T) {
 	})
 	require.Equal(t, s.Count, sum)
 
-	h.Snapshot(&twice)
+	h.AddTo(&twice)
 	h.AddTo(&twice)
 	require.EqualValues(t, 2*goroutines*each, twice.Count)
 	require.Equal(t, 2*s.Sum, twice.Sum)
@@ -163,7 +162,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	h.Record(1)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		h.Record(time.Millisecond)
-		h.Snapshot(&s)
+		h.AddTo(&s)
 		s.Quantile(0.99)
 	}))
 }
@@ -216,14 +215,15 @@ func TestSumDoesNotWrap(t *testing.T) {
 	for i := 0; i < 3; i++ {
 		h.Record(1 << 62)
 	}
-	h.Snapshot(&s)
+	h.AddTo(&s)
 	require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
 	h.AddTo(&s)
 	require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
 	require.EqualValues(t, 6, s.Count)
 	for i := 0; i < 20; i++ { // twice as many years on, and on
 		h.Record(1 << 62)
-		h.Snapshot(&s)
+		s = Snapshot{}
+		h.AddTo(&s)
 		require.Equal(t, time.Duration(math.MaxInt64), s.Sum)
 	}
 }

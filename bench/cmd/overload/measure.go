@@ -124,9 +124,9 @@ func (p *plan) head(out io.Writer, before, after float64) {
 // they take the 32 of a contestant for it.
 func (p *point) write(out io.Writer, impl string, load, capacity float64) {
 	var answers, refusals, lags hist.Snapshot
-	p.answers.Snapshot(&answers)
-	p.refusals.Snapshot(&refusals)
-	p.lags.Snapshot(&lags)
+	p.answers.AddTo(&answers)
+	p.refusals.AddTo(&refusals)
+	p.lags.AddTo(&lags)
 	us := func(s *hist.Snapshot, q float64) float64 { return float64(s.Quantile(q)) / float64(time.Microsecond) }
 	second := p.span.Seconds()
 	fmt.Fprintf(out, "BenchmarkOverload/load=%g/impl=%s-%d %d %.0f sent/s %.0f good/s %.3f good/capacity %.0f late/s %.0f refused/s %.0f gone/s"+
