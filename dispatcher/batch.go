@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sparkpipe/sparkpipe/internal/arg"
 	"github.com/sparkpipe/sparkpipe/internal/park"
@@ -81,7 +80,6 @@ type requestAll[Req, Resp any] struct {
 	p    *pending[Resp]
 	b    *batch[Resp]
 	out  []Result[Resp]
-	late bool  // the time of the whole call is over; p.ticked: its tick was received
 	over error // why nothing more is sent; never an answer, which may be that another server is closed
 
 	unanswered int // the first request that got no answer
@@ -165,13 +163,10 @@ func (a *requestAll[Req, Resp]) ended() error {
 	return nil
 }
 
-// expired reports whether the time of the whole call is over. It does not rely on
-// the tick of the timer alone: a wait may take that although an answer ends it,
-// and those that follow would be without a clock.
-func (a *requestAll[Req, Resp]) expired() bool {
-	a.late = a.late || a.p.timeout > 0 && (a.p.ticked || !time.Now().Before(a.p.deadline))
-	return a.late
-}
+// expired reports whether the time of the whole call is over. The tick of the timer
+// alone does not tell: a wait may take that although an answer ends it, and those that
+// follow would be without a clock.
+func (a *requestAll[Req, Resp]) expired() bool { return a.p.ticked || a.p.over() }
 
 func (a *requestAll[Req, Resp]) inline(i int, req Req) (ran bool) {
 	value, err, ran := a.d.inline.TryInline(a.ctx, req)

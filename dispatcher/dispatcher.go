@@ -131,9 +131,8 @@ func (p *pending[Resp]) due() time.Time {
 	return p.deadline
 }
 
-// over reports whether the Timeout ended while the request waited for the limits. It
-// does not rely on the tick: what was waited for may have come first, and the goroutine
-// run again long after.
+// over reports whether p has a deadline that has passed. It does not rely on the tick:
+// what was waited for may have come first, and the goroutine run again long after.
 func (p *pending[Resp]) over() bool {
 	return p.timer.Running() && !time.Now().Before(p.deadline)
 }
