@@ -123,11 +123,16 @@ func (s *Server[Req, Resp]) count(e *dispatcher.Envelope[Req, Resp], owner bool)
 	}
 }
 
-// unwound makes the outcome of a handler call that did not return: a panic with
-// value v, or Goexit if v is nil. It is called by the deferred function that
-// recovered v.
+// unwound counts a handler call that did not return, and makes its outcome.
 func (s *Server[Req, Resp]) unwound(v any) error {
 	s.counters.Add(cPanicked, 1)
+	return failure(v)
+}
+
+// failure is the error of a call that did not return: it panicked with v, or called
+// Goexit if v is nil. It is for the deferred function that recovered v, as the stack is
+// still that of the panic there.
+func failure(v any) error {
 	if v == nil {
 		return ErrGoexit
 	}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"runtime/pprof"
 )
 
@@ -132,7 +131,7 @@ func (s *Server[Req, Resp]) contextOfStop() context.Context {
 func guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
+			err = failure(v)
 		}
 	}()
 	return f()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
@@ -103,10 +102,7 @@ func (s *supervised[Req, Resp]) start(c *child[Req, Resp]) error {
 // called Goexit if v is nil. It is called by the deferred function that recovered
 // v, and panics with it again, for the server to see.
 func (s *supervised[Req, Resp]) failed(c *child[Req, Resp], v any) {
-	reason := ErrGoexit
-	if v != nil {
-		reason = &PanicError{Value: v, Stack: debug.Stack()}
-	}
+	reason := failure(v)
 	if !c.broken.Swap(true) { // otherwise it failed beside another call that did
 		if c.cancel != nil {
 			c.cancel()
