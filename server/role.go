@@ -144,10 +144,7 @@ func (r *roleEngine[Req, Resp]) drain() bool {
 
 func (r *roleEngine[Req, Resp]) handOn() { r.wake.Give() }
 
-func (r *roleEngine[Req, Resp]) waiting() int {
-	_, n, _ := r.ring.Progress()
-	return n
-}
+func (r *roleEngine[Req, Resp]) waiting() int { return r.ring.Len() }
 
 func (r *roleEngine[Req, Resp]) look() (begun uint64, waiting int) {
 	return r.begun.look(), r.waiting() + int(r.hand.behind.Load())

@@ -124,7 +124,7 @@ func New[Req, Resp any](h Handler[Req, Resp], opts Options) (*Server[Req, Resp],
 	if opts.DropOldest {
 		s.eviction.last = make(chan struct{}, 1)
 	}
-	s.dynamic = reflect.TypeOf((*Req)(nil)).Elem().Kind() == reflect.Interface
+	s.dynamic = reflect.TypeFor[Req]().Kind() == reflect.Interface
 	s.token, s.cancel = context.WithCancelCause(context.Background())
 	capacity, err := s.openQueue()
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *Server[Req, Resp]) waiting() int {
 	if s.engine != nil {
 		return s.engine.waiting()
 	}
-	return s.loops.Stats().Len
+	return s.loops.Len()
 }
 
 // look tells the watch whether a message was begun since it looked, and how many

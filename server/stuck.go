@@ -114,7 +114,7 @@ func (s *Server[Req, Resp]) underWay() (calls []handlerCall) {
 
 func (s *Server[Req, Resp]) kindOf(k *kind) string {
 	if !s.dynamic {
-		return reflect.TypeOf((*Req)(nil)).Elem().String()
+		return reflect.TypeFor[Req]().String()
 	}
 	if t := k.now.Load(); t != nil {
 		return fmt.Sprint(*t)
@@ -122,8 +122,10 @@ func (s *Server[Req, Resp]) kindOf(k *kind) string {
 	return "a request on its caller's goroutine"
 }
 
-// vigil is the time since which each call under way is known to be.
-type vigil map[int]struct {
+// vigil has the call that each was last seen to make, and when that was first seen.
+type vigil map[int]sighting
+
+type sighting struct {
 	call  uint64
 	since time.Time
 }
@@ -131,10 +133,7 @@ type vigil map[int]struct {
 func (v vigil) look(calls []handlerCall, now time.Time) {
 	for _, c := range calls {
 		if seen, ok := v[c.who]; !ok || seen.call != c.call {
-			v[c.who] = struct {
-				call  uint64
-				since time.Time
-			}{c.call, now}
+			v[c.who] = sighting{c.call, now}
 		}
 	}
 }
