@@ -93,16 +93,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/debug/sparkpipe":
 		send(w, r, "application/json", "", h.stats)
 	case "/debug/stacks":
-		stacks := Stacks
-		if r.URL.Query().Has("handlers") {
-			stacks = func() []byte {
-				if kept := HandlerStacks(); len(kept) > 0 {
-					return kept
-				}
-				return []byte("no handler call is under way\n")
+		send(w, r, "text/plain; charset=utf-8", "", func() ([]byte, error) {
+			if !query.Has("handlers") {
+				return Stacks(), nil
 			}
-		}
-		send(w, r, "text/plain; charset=utf-8", "", func() ([]byte, error) { return stacks(), nil })
+			if kept := HandlerStacks(); len(kept) > 0 {
+				return kept, nil
+			}
+			return []byte("no handler call is under way\n"), nil
+		})
 	case "/debug/pprof/":
 		send(w, r, "text/html; charset=utf-8", "", list)
 	case "/debug/pprof/profile":
