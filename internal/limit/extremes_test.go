@@ -3,14 +3,11 @@ package limit
 import (
 	"math"
 	"math/big"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/sparkpipe/sparkpipe/internal/testx"
 )
 
 var (
@@ -229,23 +226,7 @@ func TestIdleForLong(t *testing.T) {
 	}
 }
 
-func TestExtremeReference(t *testing.T) {
-	rounds := 5000
-	if testing.Short() || testx.Race {
-		rounds = 300
-	}
-	for i := 0; i < rounds; i++ {
-		r := rand.New(rand.NewPCG(uint64(i), 2))
-		ops := make([]byte, 200)
-		for i := range ops {
-			ops[i] = byte(r.Uint32())
-		}
-		followExtremes(t, ops)
-		if t.Failed() {
-			t.Fatalf("round %d", i)
-		}
-	}
-}
+func TestExtremeReference(t *testing.T) { atRandom(t, 5000, 200, 2, followExtremes) }
 
 func FuzzExtremes(f *testing.F) {
 	f.Add([]byte{11, 0, 2, 1, 60, 2, 2, 1, 62, 2})

@@ -167,18 +167,20 @@ func follow(t *testing.T, ops []byte) {
 	}
 }
 
-func TestReference(t *testing.T) {
-	rounds := 20_000
+func TestReference(t *testing.T) { atRandom(t, 20_000, 400, 1, follow) }
+
+// atRandom runs f with random operations, n of them in each round.
+func atRandom(t *testing.T, rounds, n int, seed uint64, f func(*testing.T, []byte)) {
 	if testing.Short() || testx.Race {
-		rounds = 1000
+		rounds /= 20
 	}
 	for i := 0; i < rounds; i++ {
-		r := rand.New(rand.NewPCG(uint64(i), 1))
-		ops := make([]byte, 400)
-		for i := range ops {
-			ops[i] = byte(r.Uint32())
+		r := rand.New(rand.NewPCG(uint64(i), seed))
+		ops := make([]byte, n)
+		for k := range ops {
+			ops[k] = byte(r.Uint32())
 		}
-		follow(t, ops)
+		f(t, ops)
 		if t.Failed() {
 			t.Fatalf("round %d", i)
 		}
