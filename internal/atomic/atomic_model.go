@@ -15,8 +15,6 @@ type Uint32 struct{ v uint32 }
 func (a *Uint32) Load() uint32   { return load(&a.v) }
 func (a *Uint32) Store(v uint32) { swap(&a.v, v) }
 
-func (a *Uint32) CompareAndSwap(old, v uint32) bool { return compareAndSwap(&a.v, old, v) }
-
 // Uint64 stands in for sync/atomic.Uint64.
 type Uint64 struct{ v uint64 }
 

@@ -37,11 +37,6 @@ func (a *Uint32) Store(v uint32) {
 	a.v.Store(v)
 }
 
-func (a *Uint32) CompareAndSwap(old, v uint32) bool {
-	defer hook()
-	return a.v.CompareAndSwap(old, v)
-}
-
 // Uint64 is sync/atomic.Uint64 with the hook.
 type Uint64 struct{ v atomic.Uint64 }
 
