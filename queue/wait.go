@@ -71,7 +71,7 @@ func popError(s ring.Status) error {
 	return nil
 }
 
-// ended returns the error of a ctx that has ended.
+// ended returns the error of a ctx that has ended, and panics if it is nil.
 func ended(ctx context.Context) error {
 	arg.Context(ctx, "queue")
 	return ctx.Err()

@@ -97,8 +97,8 @@ func (c *clock) saw(n int64) {
 	}
 }
 
-// forget has what the queue waits for now, a restart, not be taken for a handler
-// call.
+// forget keeps the pause of a restart, which the queue waits for now, from being taken
+// for the time of a handler call.
 func (c *clock) forget() {
 	if s := c.queue; s != nil {
 		s.mu.Lock()

@@ -51,8 +51,8 @@ func TestNoDeadline(t *testing.T) {
 	}
 }
 
-// A ctx with methods that panic at its request's turn fails that request, and nobody
-// and nothing else.
+// A ctx with methods that panic at its request's turn fails that request, and nothing
+// else.
 func TestCtxThatPanics(t *testing.T) {
 	p := newPool(t, pool.Options{Workers: 1})
 	each(t, func(t *testing.T, m mode) {

@@ -84,8 +84,8 @@ func (o *owning) awaitRole(ctx context.Context, looks int) bool {
 
 // counts returns what owners have counted: exactly if the role is nobody's or
 // the server has ended, otherwise as of the last publication. No count goes back.
-// Two at a time wait for each other, as each would see that the role is taken, and
-// not that it is by the other one only.
+// One call at a time: a second one would find the role taken, and not know that it is
+// only another Stats that has it.
 func (o *owning) counts(e engine, done <-chan struct{}) (inline, requests, commands uint64) {
 	t := &o.tally
 	o.counting.Lock()

@@ -67,7 +67,7 @@ func (r *roleEngine[Req, Resp]) step() *dispatcher.Envelope[Req, Resp] {
 // a hand that is as large as it could be does not tell.
 func (h *hand[Req, Resp]) empty() bool { return h.next == h.n && h.n < max(h.size, 1) }
 
-// tell has those who look know what is behind, when it is the last or they ask.
+// tell tells those who look how many are behind, for the last one and when they ask.
 func (r *roleEngine[Req, Resp]) tell() {
 	h := &r.hand
 	if h.n > 1 {

@@ -6,8 +6,6 @@ import (
 	"runtime/pprof"
 )
 
-// The server's goroutine.
-
 // The stages of the server's goroutine, in order. It is one goroutine at a time:
 // if the handler ends it with Goexit, another goes on with the same stage.
 const (

@@ -120,8 +120,8 @@ func (s *supervised[Req, Resp]) failed(c *child[Req, Resp], v any) {
 }
 
 // again counts a failure and returns how many there were of late, this one
-// included, or 0 if that was one too many: then it has ended the server. None is when
-// the server has ended otherwise: nothing is restarted any more.
+// included, or 0 if that was one too many: then it has ended the server. No failure is
+// one too many if the server has ended otherwise: nothing is restarted any more.
 func (s *supervised[Req, Resp]) again(reason error) (n int) {
 	s.mu.Lock()
 	now := time.Now()

@@ -59,7 +59,7 @@ type Server[Req, Resp any] struct {
 	keys    *keys[Req, Resp]         // nil if key is (keys.go)
 	pending sync.WaitGroup           // messages offloaded and not yet answered, and the feeder
 
-	offloading atomic.Int64 // the first of these two, to be read
+	offloading atomic.Int64 // those messages, as a number that can be read
 
 	// Options.Adaptive; nil: no limit (adaptive.go).
 	adaptive *adaptive // of the loops

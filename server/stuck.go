@@ -75,7 +75,7 @@ func (k *kind) end() {
 // drainer is what one of the loops publishes.
 type drainer struct {
 	kind  kind
-	calls atomic.Uint64 // twice those begun, and 1 but for when it waits for a message
+	calls atomic.Uint64 // twice the number of those begun, plus 1 unless it waits for a message
 	_     pad.Line      // the next drainer is another goroutine
 }
 

@@ -123,9 +123,8 @@ func Times(n int, f func(i int)) []func() {
 }
 
 // Park runs f on a goroutine of its own and returns when that goroutine sleeps:
-// in a channel operation, a sync.Cond, a time.Sleep or the network poller. It
-// fails the test if f returns instead. The channel
-// delivers what f returns in the end.
+// in a channel operation, a sync.Cond, a time.Sleep or the network poller. It fails
+// the test if f returns instead. The channel delivers what f returns in the end.
 func Park[T any](tb testing.TB, f func() T) <-chan T {
 	tb.Helper()
 	id := make(chan int, 1)
