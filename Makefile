@@ -93,7 +93,7 @@ lint: fmt vet arrows ## everything that reads the code: format, vet, imports, st
 	cd internal/lincheck && $(TOOL) staticcheck -tags yieldhooks .
 	cd bench/cmd && $(TOOL) staticcheck ./...
 
-check: test lint race 386 go122 model mutants linearize spin hostile commands ## what CI runs
+check: test lint race 386 go122 model mutants linearize spin hostile commands ## what CI runs (.ci/run), but for the benchmarks
 
 bench: ## compare with plain channels, in two minutes: ratios and their spread (COUNT=3 BENCH=regexp)
 	$(COMPARE) run -count $(or $(COUNT),3) -benchtime 30ms -bench '$(BENCH)' -o bench.out
