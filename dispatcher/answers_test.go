@@ -142,3 +142,40 @@ func TestRequestAllFirstError(t *testing.T) {
 		require.Equal(t, []dispatcher.Result[int]{{Err: errTest}, {Err: first}, {Err: dispatcher.ErrQueueFull}, {Err: dispatcher.ErrQueueFull}}, out)
 	}
 }
+
+// An answer that says that something is closed does not end RequestAll: it may be
+// another server that the handler has asked.
+func TestRequestAllGoesOnAfterAnAnswer(t *testing.T) {
+	respond := func(n int) (int, error) {
+		if n == 3 {
+			return 0, dispatcher.ErrClosed
+		}
+		return n, nil
+	}
+	q := newRing(t, 256)
+	drain(t, q, func(e envelope) { e.Reply(respond(e.Message())) })
+	reqs := make([]int, 200)
+	for i := range reqs {
+		reqs[i] = i
+	}
+	for name, d := range map[string]disp{
+		"queued": newDispatcher(t, q, dispatcher.Options{}),
+		"inline": newDispatcher(t, inline{newRing(t, 4), respond}, dispatcher.Options{}),
+	} {
+		out := make([]dispatcher.Result[int], len(reqs))
+		require.Equal(t, dispatcher.ErrClosed, d.RequestAll(bg, reqs, out), name)
+		for i, r := range out {
+			n, err := respond(i)
+			require.Equal(t, dispatcher.Result[int]{Value: n, Err: err}, r, "%s: out[%d]", name, i)
+		}
+	}
+}
+
+// What the server refuses after it was accepted is told, too.
+func TestRequestAllTellsOfShedding(t *testing.T) {
+	q := newRing(t, 16)
+	drain(t, q, func(e envelope) { e.Reply(0, []error{errTest, dispatcher.ErrShed, nil}[e.Message()-1]) })
+	out := make([]dispatcher.Result[int], 3)
+	require.Equal(t, dispatcher.ErrShed, newDispatcher(t, q, dispatcher.Options{}).RequestAll(bg, []int{1, 2, 3}, out))
+	require.Equal(t, []error{errTest, dispatcher.ErrShed, nil}, []error{out[0].Err, out[1].Err, out[2].Err})
+}

@@ -3,7 +3,6 @@ package dispatcher_test
 import (
 	"context"
 	"runtime/debug"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,67 +11,6 @@ import (
 	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/internal/testx"
 )
-
-func TestCall(t *testing.T) {
-	q := newRing(t, 4)
-	d := newDispatcher(t, q, dispatcher.Options{})
-	c, err := d.Go(bg, 5)
-	require.NoError(t, err)
-	require.False(t, c.Ready())
-	ended, cancel := context.WithCancel(bg)
-	cancel()
-	_, err = c.Wait(ended) // abandons the wait and not the call
-	require.Equal(t, context.Canceled, err)
-	require.False(t, c.Ready())
-	require.Equal(t, 1, d.Stats().InFlight)
-
-	var waits []<-chan error
-	for i := 0; i < 5; i++ {
-		waits = append(waits, testx.Park(t, func() error {
-			n, err := c.Wait(bg)
-			if n != -5 {
-				return errTest
-			}
-			return err
-		}))
-	}
-	e, _ := q.TryPop()
-	require.True(t, answer(e))
-	require.False(t, e.Reply(9, nil))
-	for _, w := range waits {
-		require.NoError(t, <-w)
-	}
-	require.True(t, c.Ready())
-	n, err := c.Wait(ended) // it is there: no wait, no end of it
-	require.NoError(t, err)
-	require.Equal(t, -5, n)
-	require.Zero(t, d.Stats().InFlight)
-}
-
-// The call's own ctx and Timeout end the call.
-func TestCallEnds(t *testing.T) {
-	q := newRing(t, 4)
-	ctx, cancel := context.WithCancel(bg)
-	c, err := newDispatcher(t, q, dispatcher.Options{}).Go(ctx, 5)
-	require.NoError(t, err)
-	wait := testx.Park(t, func() error { _, err := c.Wait(bg); return err })
-	cancel()
-	require.Equal(t, context.Canceled, <-wait)
-	e, _ := q.TryPop()
-	require.True(t, e.Abandoned())
-	require.False(t, answer(e))
-	_, err = c.Wait(bg) // the same again
-	require.Equal(t, context.Canceled, err)
-
-	d := newDispatcher(t, q, dispatcher.Options{Timeout: 5 * time.Millisecond, MaxInFlight: 1})
-	c, err = d.Go(bg, 5)
-	require.NoError(t, err)
-	_, err = c.Wait(bg)
-	require.Equal(t, dispatcher.ErrTimeout, err)
-	_, err = d.Go(bg, 6) // its place is free
-	require.NoError(t, err)
-	require.EqualValues(t, 1, d.Stats().TimedOut)
-}
 
 func TestRequestAll(t *testing.T) {
 	for name, opts := range map[string]dispatcher.Options{
@@ -224,6 +162,27 @@ func TestSendAll(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// cancelling is a Pusher during whose first push ctx ends.
+type cancelling struct {
+	ring
+	cancel func()
+}
+
+func (c cancelling) TryPush(e envelope) error {
+	c.cancel()
+	return c.ring.TryPush(e)
+}
+
+// SendAll looks at ctx before each command that it sends by itself.
+func TestSendAllStopsWithCtx(t *testing.T) {
+	ctx, cancel := context.WithCancel(bg)
+	d := newDispatcher(t, cancelling{newRing(t, 256), cancel}, dispatcher.Options{Overflow: dispatcher.Reject})
+	n, err := d.SendAll(ctx, make([]int, 200))
+	require.Equal(t, context.Canceled, err)
+	require.Equal(t, 1, n)
+	require.EqualValues(t, 1, d.Stats().Commands)
+}
+
 func TestAs(t *testing.T) {
 	n, err := dispatcher.As[int](any(5), nil)
 	require.NoError(t, err)
@@ -256,28 +215,6 @@ func TestAllocations(t *testing.T) {
 		c, _ := d.Go(ctx, 1)
 		c.Wait(ctx)
 	}), 1.0)
-}
-
-// Waits at the same call from everywhere, while it is resolved.
-func TestCallStorm(t *testing.T) {
-	q := newRing(t, 16)
-	serve(t, q)
-	d := newDispatcher(t, q, dispatcher.Options{Timeout: time.Hour})
-	for i := 0; i < 500; i++ {
-		c, err := d.Go(bg, i+100)
-		require.NoError(t, err)
-		var wg sync.WaitGroup
-		for k := 0; k < 4; k++ {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				if n, err := c.Wait(bg); n != -i-100 || err != nil {
-					t.Errorf("got %d, %v", n, err)
-				}
-			}()
-		}
-		wg.Wait()
-	}
 }
 
 // lazy is a Pusher that takes its time, for a queue that nobody pops.
