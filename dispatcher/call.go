@@ -65,7 +65,7 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 					d.release()
 				}
 			}()
-			if err = ctx.Err(); err == nil && p.over() { // it ended while the request waited
+			if err = ctx.Err(); err == nil && p.timer.Running() && p.over() { // it ended while the request waited
 				err = ErrTimeout
 			}
 		}

@@ -134,7 +134,7 @@ func (p *pending[Resp]) due() time.Time {
 // over reports whether p has a deadline that has passed. It does not rely on the tick:
 // what was waited for may have come first, and the goroutine run again long after.
 func (p *pending[Resp]) over() bool {
-	return p.timer.Running() && !time.Now().Before(p.deadline)
+	return !p.deadline.IsZero() && !time.Now().Before(p.deadline)
 }
 
 func (d *Dispatcher[Req, Resp]) put(p *pending[Resp]) {
