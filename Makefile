@@ -61,11 +61,15 @@ nightly: ## what takes longer than CI may: three preemptions, ten times the hist
 soak: ## the tests of endurance, kept in docs/soak (SOAK_MESSAGES=1000000000 SOAK_REQUESTS=100000000 SOAK_SHUTDOWNS=1000000, or one of them alone)
 	GO="$(GO)" bash docs/soak/run.sh
 
+# A target that has found nothing may still fail as its time ends
+# (https://go.dev/issue/75804, until Go 1.27): with that one line, and no input.
 fuzz: ## fuzz each target for a while (FUZZTIME=30s); what fails is kept in testdata/fuzz
 	@set -e; for target in ./internal/ring:FuzzRing ./internal/limit:FuzzReference ./internal/limit:FuzzExtremes ./server:FuzzMux \
 			./queue:FuzzOptions ./dispatcher:FuzzOptions ./server:FuzzOptions ./pool:FuzzOptions; do \
 		echo "== $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 10x "$${target%:*}"; done
+		$(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 10x "$${target%:*}" 2>&1 | tee fuzz.out || \
+			{ grep -q '^    context deadline exceeded$$' fuzz.out && ! grep -q -e 'Failing input' -e panic fuzz.out; } || exit; \
+	done; rm -f fuzz.out
 
 commands: ## test the commands in bench/cmd, a module of their own
 	cd bench/cmd && $(GO) vet ./... && $(GO) test ./...
