@@ -176,25 +176,6 @@ func TestOthersAreQueuedWhenTheCallEnds(t *testing.T) {
 	})
 }
 
-// With CallerRunsAlways the help is bounded by Batch.
-func TestHelpIsBounded(t *testing.T) {
-	m := mode{"always", server.Options{CallerRuns: server.CallerRunsAlways, Batch: 3}}
-	h := hold(t, m)
-	for i := 1; i <= 20; i++ {
-		require.NoError(t, h.d.Send(context.Background(), i))
-	}
-	close(h.release)
-	require.NoError(t, <-h.first)
-	testx.Eventually(t, func() bool { return h.s.Stats().Commands == 20 }, "all handled")
-	helped := 0
-	for n, id := range h.ranOn {
-		if n != 1000 && id == h.firstID {
-			helped++
-		}
-	}
-	require.LessOrEqual(t, helped, 3)
-}
-
 func TestCtxEndsWhileQueued(t *testing.T) {
 	eachCallerRuns(t, func(t *testing.T, m mode) {
 		h := hold(t, m)

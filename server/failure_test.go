@@ -130,45 +130,6 @@ func TestGoexitOnTheCaller(t *testing.T) {
 	}
 }
 
-// With CallerRunsAlways, a stranger's panic is the stranger's; and a stranger's
-// Goexit ends the helper's goroutine, but the role goes on.
-func TestStrangersFailure(t *testing.T) {
-	for _, n := range []int{doPanic, doGoexit} {
-		entered, release := make(chan struct{}), make(chan struct{})
-		s, d := start(t, funcs(func(ctx context.Context, n int) (int, error) {
-			if n == 1000 {
-				close(entered)
-				<-release
-			}
-			return misbehave(ctx, n)
-		}), server.Options{CallerRuns: server.CallerRunsAlways}, dispatcher.Options{})
-		idle(t, s)
-		owner := make(chan error, 1)
-		go func() {
-			err := server.ErrGoexit
-			defer func() { owner <- err }()
-			_, err = d.Request(context.Background(), 1000)
-		}()
-		<-entered
-		stranger, err := d.Go(context.Background(), n)
-		require.NoError(t, err)
-		next, err := d.Go(context.Background(), 3)
-		require.NoError(t, err)
-		close(release)
-		_, err = stranger.Wait(context.Background())
-		if n == doPanic {
-			require.ErrorAs(t, err, new(*server.PanicError))
-			require.NoError(t, <-owner)
-		} else {
-			require.ErrorIs(t, err, server.ErrGoexit)
-			<-owner
-		}
-		got, err := next.Wait(context.Background())
-		require.NoError(t, err)
-		require.Equal(t, 3, got)
-	}
-}
-
 func TestCommandFailures(t *testing.T) {
 	each(t, func(t *testing.T, m mode) {
 		var mu sync.Mutex

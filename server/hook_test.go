@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sparkpipe/sparkpipe/dispatcher"
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/pool"
 	"github.com/sparkpipe/sparkpipe/server"
 )
@@ -57,6 +58,33 @@ func TestGoexitInTheHook(t *testing.T) {
 			})
 		}
 	})
+}
+
+// A hook or a pool that calls Goexit, as a failed assertion in a test does, on
+// the feeder's goroutine.
+func TestGoexitInTheFeeder(t *testing.T) {
+	p, release := stuckPool(t)
+	seen := make(chan error, 100)
+	s, d := start(t, offloading(echo), server.Options{Pool: p, OnCommandError: func(_ any, err error) {
+		seen <- err
+		runtime.Goexit()
+	}}, dispatcher.Options{})
+	var calls []*dispatcher.Call[int]
+	for i := 0; i < 10; i++ {
+		require.NoError(t, d.Send(context.Background(), 100))
+		c, err := d.Go(context.Background(), 100)
+		require.NoError(t, err)
+		calls = append(calls, c)
+	}
+	testx.Eventually(t, func() bool { return s.Stats().Offloaded == 20 }, "all are offloaded")
+	s.Close()
+	for _, c := range calls {
+		_, err := c.Wait(context.Background())
+		require.Equal(t, server.ErrServerClosed, err)
+	}
+	release()
+	<-s.Done()
+	require.Len(t, seen, 10)
 }
 
 // What a command's handler returns is logged, though it be an error that this

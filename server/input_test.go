@@ -48,6 +48,13 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// More cells than can be addressed are an error, not a panic.
+func TestTooLargeQueue(t *testing.T) {
+	type big [1 << 20]byte
+	_, err := server.New[big, int](server.Funcs[big, int]{}, server.Options{Queue: queue.Options{Capacity: 1 << 29}})
+	require.ErrorContains(t, err, "Queue.Capacity")
+}
+
 func TestNilContext(t *testing.T) {
 	s, d := start(t, funcs(echo), server.Options{}, dispatcher.Options{})
 	lanes, _ := start(t, funcs(echo), server.Options{Lanes: 2, CallerRuns: server.CallerRunsAlways}, dispatcher.Options{})

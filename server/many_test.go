@@ -209,6 +209,35 @@ func TestManyClose(t *testing.T) {
 	})
 }
 
+// Requests that the server answers because it ends are not answered by a
+// handler, and RequestAll says so.
+func TestRequestAllTellsTheEnd(t *testing.T) {
+	for name, want := range map[string]error{"ctx": context.Canceled, "close": server.ErrServerClosed} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, m mode) {
+				var s srv
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				m.opts.Concurrency = 0
+				s, d := newServer(t, funcs(func(_ context.Context, n int) (int, error) {
+					if n == 0 {
+						if name == "ctx" {
+							cancel()
+						} else {
+							s.Close()
+						}
+					}
+					return n, nil
+				}), m.opts, dispatcher.Options{})
+				run(t, s)
+				out := make([]dispatcher.Result[int], 10)
+				require.Equal(t, want, d.RequestAll(ctx, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, out))
+				require.Equal(t, want, out[9].Err)
+			})
+		})
+	}
+}
+
 // A handler that turns out to be slow does not keep the caller for the rest.
 func TestManySlow(t *testing.T) {
 	m := &many{}

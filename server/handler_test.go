@@ -7,8 +7,53 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sparkpipe/sparkpipe/dispatcher"
 	"github.com/sparkpipe/sparkpipe/server"
 )
+
+func TestZeroFuncs(t *testing.T) {
+	failed := make(chan error, 1)
+	_, d := start(t, server.Funcs[int, int]{}, server.Options{OnCommandError: func(_ any, err error) { failed <- err }}, dispatcher.Options{})
+	_, err := d.Request(context.Background(), 1)
+	require.ErrorContains(t, err, "Funcs.Request")
+	require.ErrorIs(t, err, server.ErrNoHandler)
+	require.NoError(t, d.Send(context.Background(), 1))
+	err = <-failed
+	require.ErrorContains(t, err, "Funcs.Command")
+	require.ErrorIs(t, err, server.ErrNoHandler)
+}
+
+func TestUse(t *testing.T) {
+	var trail []string
+	note := func(name string) server.Middleware[int, int] {
+		return func(next func(context.Context, int) (int, error)) func(context.Context, int) (int, error) {
+			return func(ctx context.Context, n int) (int, error) {
+				trail = append(trail, name)
+				return next(ctx, n+1)
+			}
+		}
+	}
+	h := newStaged(echo)
+	s, d := newServer(t, server.Use(server.Use[int, int](h, note("inner")), note("outer"), note("middle")), server.Options{}, dispatcher.Options{})
+	go s.Run(context.Background())
+	n, err := d.Request(context.Background(), 0)
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	require.Equal(t, []string{"outer", "middle", "inner"}, trail)
+	require.NoError(t, s.Shutdown(context.Background()))
+	require.Equal(t, []string{"start", "message", "stop"}, h.events) // still a Starter and a Stopper
+
+	// And an Offloader.
+	_, d = start(t, server.Use[int, int](offloading(echo), note("x")), server.Options{}, dispatcher.Options{})
+	_, err = d.Request(context.Background(), 100)
+	require.Equal(t, server.ErrNoPool, err)
+
+	require.Panics(t, func() { server.Use[int, int](nil) })
+	require.Panics(t, func() { server.Use[int, int](h, nil) })
+	require.Panics(t, func() {
+		server.Use[int, int](h, func(func(context.Context, int) (int, error)) func(context.Context, int) (int, error) { return nil })
+	})
+}
 
 // whole is a handler with all that is optional.
 type whole struct {
