@@ -105,22 +105,15 @@ func (p *Pool) work() {
 		p.call()
 	}()
 	w := worker{token: park.NewToken()}
-	for {
-		if p.surplus() { // also before its first task: Resize may have come since it was called
-			ended = true
-			return
+	for !p.surplus() { // also before its first task: Resize may have come since it was called
+		if t, ok := p.tasks.TryPop(); ok {
+			p.call()
+			p.run(t)
+		} else if !p.sleep(&w) {
+			break
 		}
-		t, ok := p.tasks.TryPop()
-		if !ok {
-			if !p.sleep(&w) {
-				ended = true
-				return
-			}
-			continue
-		}
-		p.call()
-		p.run(t)
 	}
+	ended = true
 }
 
 // surplus takes the caller's place if Resize left too many workers.
