@@ -170,3 +170,44 @@ func TestSilentCtx(t *testing.T) {
 	require.Equal(t, context.Canceled, s.Run(testx.Silent()))
 	testx.Recv(t, s.Done())
 }
+
+// Stop is called with a ctx that does not end if that of Shutdown has, whatever its
+// methods do by then: it is not asked any more.
+func TestStopWhateverTheCtx(t *testing.T) {
+	var bad atomic.Bool
+	for name, f := range map[string]func() error{
+		"silent": nil,
+		"panics": func() error { return panicIf(&bad) },
+		"exits": func() error {
+			if bad.Load() {
+				runtime.Goexit()
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad.Store(false)
+			released := make(chan struct{})
+			stopped := 0
+			s, d := newServer(t, onStop{funcs(func(context.Context, int) (int, error) { <-released; return 0, nil }), func(ctx context.Context) error {
+				stopped++
+				require.Nil(t, ctx.Done())
+				return ctx.Err()
+			}}, server.Options{}, dispatcher.Options{})
+			require.NoError(t, d.Send(context.Background(), 1))
+			require.ErrorIs(t, s.Shutdown(custom{Context: testx.Silent(), err: f}), context.Canceled)
+			bad.Store(true)
+			close(released)
+			testx.Recv(t, s.Done())
+			require.NoError(t, s.Shutdown(context.Background()))
+			require.Equal(t, 1, stopped)
+		})
+	}
+}
+
+type onStop struct {
+	server.Funcs[int, int]
+	stop func(context.Context) error
+}
+
+func (s onStop) Stop(ctx context.Context) error { return s.stop(ctx) }

@@ -69,8 +69,9 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // not call Shutdown without a ctx that ends: it waits for the handler.
 func (s *Server[Req, Resp]) Shutdown(ctx context.Context) error {
 	arg.Context(ctx, "server")
+	done := ctx.Done() // asked here, and without the lock: it may panic
 	s.mu.Lock()
-	s.stopCtx = ctx
+	s.stopCtx, s.stopDone = ctx, done
 	s.refuse()
 	waiting := s.waiting()
 	// Only rings count a push that is under way.

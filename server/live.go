@@ -114,15 +114,17 @@ func (s *Server[Req, Resp]) end() {
 // that does not end, since the handler's state is worth saving all the same.
 func (s *Server[Req, Resp]) contextOfStop() context.Context {
 	s.mu.Lock()
-	ctx := s.stopCtx
+	ctx, done := s.stopCtx, s.stopDone
 	s.mu.Unlock()
-	switch {
-	case ctx == nil:
+	if ctx == nil {
 		return context.Background()
-	case ctx.Err() != nil:
-		return context.WithoutCancel(ctx)
 	}
-	return ctx
+	select {
+	case <-done: // that is what Shutdown goes by; Err may panic, and have Stop not called
+		return context.WithoutCancel(ctx)
+	default:
+		return ctx
+	}
 }
 
 // guard calls f and makes a panic an error.

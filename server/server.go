@@ -76,6 +76,7 @@ type Server[Req, Resp any] struct {
 	ran      bool            // Run was called
 	launched bool            // the server's goroutine was started
 	stopCtx  context.Context // of the latest Shutdown; nil: none
+	stopDone <-chan struct{} // its Done
 
 	// Written by the server's goroutine; all but stage are read by others only
 	// after done is closed.
