@@ -72,24 +72,45 @@ func (h *Handler) stats() ([]byte, error) {
 	h.mu.Unlock()
 	page := make(map[string]json.RawMessage, len(sources))
 	for _, s := range sources {
-		member, err := s.encode()
-		if err != nil {
-			// Of strings this cannot fail.
-			member, _ = json.Marshal(map[string]string{"error": err.Error()})
-		}
-		page[s.Name] = member
+		page[s.Name] = s.member()
 	}
 	text, err := json.MarshalIndent(page, "", "  ")
 	return append(text, '\n'), err
 }
 
+// member is what the page shows of the source: its answer, or why there is none.
+func (s Source) member() json.RawMessage {
+	text, failed := s.encode()
+	if text == nil {
+		// Of strings this cannot fail.
+		text, _ = json.Marshal(map[string]string{"error": failed})
+	}
+	return text
+}
+
 // encode asks the source and encodes the answer, which may run code of the
-// program as well.
-func (s Source) encode() (_ []byte, err error) {
+// program as well, and so may the text of an error. If text is nil, failed says why.
+func (s Source) encode() (text []byte, failed string) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v", v)
+			text, failed = nil, told(v)
 		}
 	}()
-	return json.Marshal(s.Stats())
+	text, err := json.Marshal(s.Stats())
+	if err != nil {
+		return nil, err.Error()
+	}
+	return text, ""
+}
+
+// told is the text of a panic. Package fmt recovers a panic of its value's Error or
+// String, but not one whose own value panics so: that would end the program, as
+// net/http prints it, too.
+func told(v any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("panic with a %T", v)
+		}
+	}()
+	return fmt.Sprintf("panic: %v", v)
 }
