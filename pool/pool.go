@@ -74,8 +74,7 @@ type Pool struct {
 }
 
 const (
-	cSubmitted = iota
-	cRefused
+	cRefused = iota
 	cDone
 	cPanicked
 )
@@ -133,7 +132,6 @@ func (p *Pool) TrySubmit(t Task) error {
 func (p *Pool) submitted(err error) error {
 	switch err {
 	case nil:
-		p.counters.Add(cSubmitted, 1)
 		p.call()
 		return nil
 	case queue.ErrFull:
@@ -220,20 +218,17 @@ type Stats struct {
 	QueueCap  int    // how many can wait
 }
 
-// Stats returns the pool's counters, read one after the other while it works.
+// Stats returns the pool's counters, read one after the other while it works: in an
+// order in which Panicked is at most Done, and Done at most Submitted.
 func (p *Pool) Stats() Stats {
+	var s Stats
 	p.mu.Lock()
-	limit, running, busy := p.limit, p.running, p.busy
+	s.Workers, s.Running, s.Busy = p.limit, p.running, p.busy
 	p.mu.Unlock()
-	return Stats{
-		Done:      p.counters.Load(cDone),
-		Submitted: p.counters.Load(cSubmitted),
-		Refused:   p.counters.Load(cRefused),
-		Panicked:  p.counters.Load(cPanicked),
-		Workers:   limit,
-		Running:   running,
-		Busy:      busy,
-		Queued:    p.tasks.Len(),
-		QueueCap:  p.tasks.Cap(),
-	}
+	s.Panicked = p.counters.Load(cPanicked)
+	s.Done = p.counters.Load(cDone)
+	s.Refused = p.counters.Load(cRefused)
+	tasks := p.tasks.Stats() // a task is counted before it can run
+	s.Submitted, s.Queued, s.QueueCap = tasks.Pushed, tasks.Len, tasks.Cap
+	return s
 }
