@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparkpipe/sparkpipe/bench/cmd/internal/output"
 	"github.com/sparkpipe/sparkpipe/bench/cmd/internal/progress"
 )
 
@@ -40,6 +41,11 @@ const limit = 0.1
 func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
 	p := progress.New("compare", stderr)
 	defer p.Stop()
+	if r.out != "" { // better now than after the rounds
+		if err := output.Writable(r.out); err != nil {
+			return err
+		}
+	}
 	dir, err := os.MkdirTemp("", "compare")
 	if err != nil {
 		return err
@@ -74,9 +80,10 @@ func (r *rounds) measure(ctx context.Context, stdout, stderr io.Writer) error {
 			out += ".partial" // which is no record, and replaces none
 		}
 		if err := os.WriteFile(out, raw.Bytes(), 0o666); err != nil {
-			return errors.Join(failed, err)
+			failed = errors.Join(failed, err)
+		} else {
+			p.Say("wrote %s", out)
 		}
-		p.Say("wrote %s", out)
 	}
 	f, err := read(&raw, r.out)
 	if err != nil {

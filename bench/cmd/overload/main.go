@@ -37,6 +37,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sparkpipe/sparkpipe/bench/cmd/internal/output"
 )
 
 const (
@@ -96,11 +98,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
 	}
 	if report != "" {
+		if out != "" {
+			return usageError{errors.New("-o is for what is measured, and -report measures nothing")}
+		}
 		r, err := readFile(report)
 		if err != nil {
 			return err
 		}
-		return r.report(report, stdout, stderr)
+		err = r.report(report, stdout, stderr)
+		if check {
+			err = errors.Join(err, r.check())
+		}
+		return err
 	}
 	if p.span <= 0 || p.work <= 0 || p.deadline <= 0 {
 		return usageError{errors.New("-duration, -work and -deadline must be above 0")}
@@ -127,28 +136,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(p.sides) == 0 {
 		return usageError{fmt.Errorf("-impl %q matches no contestant", impl)}
 	}
+	if check && !p.checkable() {
+		return usageError{errNotChecked}
+	}
+	if out != "" { // better now than after a quarter of an hour
+		if err := output.Writable(out); err != nil {
+			return err
+		}
+	}
 	raw, err := p.measure(ctx, stderr)
 	if err != nil {
 		return err
-	}
-	if out != "" {
-		if err := os.WriteFile(out, raw, 0o666); err != nil {
-			return err
-		}
 	}
 	r, err := read(strings.NewReader(string(raw)), "the results")
 	if err != nil {
 		return err
 	}
-	if out != "" {
-		if err := r.report(out, stdout, stderr); err != nil {
-			return err
-		}
+	if out == "" {
+		err = r.show(stdout)
+	} else if err = os.WriteFile(out, raw, 0o666); err == nil {
+		err = r.report(out, stdout, stderr)
 	} else {
-		r.tables(stdout)
+		err = errors.Join(err, r.show(stdout)) // somebody may still read it
 	}
 	if check {
-		return r.check()
+		err = errors.Join(err, r.check())
 	}
-	return nil
+	return err
 }

@@ -119,8 +119,17 @@ func (r *results) report(file string, stdout, stderr io.Writer) error {
 	if err := errors.Join(os.WriteFile(page, md.Bytes(), 0o666), os.WriteFile(chart, svg, 0o666)); err != nil {
 		return err
 	}
-	r.tables(stdout)
 	fmt.Fprintf(stderr, "overload: wrote %s and %s\n", page, chart)
+	return r.show(stdout)
+}
+
+// show prints the tables in one piece.
+func (r *results) show(stdout io.Writer) error {
+	var b bytes.Buffer
+	r.tables(&b)
+	if _, err := stdout.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("printing the tables: %w", err)
+	}
 	return nil
 }
 
@@ -190,30 +199,4 @@ func (r *results) tables(out io.Writer) {
 			fmt.Fprintln(out)
 		}
 	}
-}
-
-// check says whether sparkpipe-shed keeps what it is for: at 2 and 4 times the
-// capacity a goodput of at least 0.9 of it, and a 99th percentile of at most 3
-// times that at 0.9.
-func (r *results) check() error {
-	const impl = "sparkpipe-shed"
-	calm, ok := r.get("0.9", impl, "p99-us")
-	if !ok {
-		return errors.New("-check needs sparkpipe-shed at the loads 0.9, 2 and 4")
-	}
-	var errs []error
-	for _, load := range []string{"2", "4"} {
-		good, ok := r.get(load, impl, "good/capacity")
-		p99, _ := r.get(load, impl, "p99-us")
-		switch {
-		case !ok:
-			errs = append(errs, fmt.Errorf("-check needs the load %s", load))
-		case good < 0.9:
-			errs = append(errs, fmt.Errorf("goodput at %s times the capacity is %.2f of it, and not 0.9", load, good))
-		}
-		if p99 > 3*calm {
-			errs = append(errs, fmt.Errorf("the 99th percentile at %s times the capacity is %.0f µs, more than 3 times the %.0f µs at 0.9", load, p99, calm))
-		}
-	}
-	return errors.Join(errs...)
 }
