@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchunit"
 )
 
 // results is what one file tells.
@@ -89,7 +90,7 @@ func (f *results) add(r *benchfmt.Result) {
 	}
 	b := f.benchmark(string(base))
 	for _, v := range r.Values {
-		w := b.row(shape, v.Unit)
+		w := b.row(shape, unitOf(v))
 		if w.values[impl] == nil {
 			w.impls = append(w.impls, impl)
 		}
@@ -98,6 +99,13 @@ func (f *results) add(r *benchfmt.Result) {
 		}
 		w.values[impl] = append(w.values[impl], v.Value)
 	}
+}
+
+// unitOf returns the tidy unit of v. The reader keeps that of the file for a value that
+// no factor changes, but 0 ns are 0 sec.
+func unitOf(v benchfmt.Value) string {
+	_, unit := benchunit.Tidy(1, v.Unit)
+	return unit
 }
 
 // begin begins a round if the result with this name is the first of one. Not all

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,14 +17,18 @@ type report struct{ results, markdown, main string }
 // load reads the newest file of our own benchmarks, and those that stand beside it:
 // of other machines, machine-*.txt, and of rivals, rivals-*.txt.
 func (r *report) load() (own *results, beside []*results, err error) {
-	all, err := filepath.Glob(filepath.Join(r.results, "*.txt"))
-	if err != nil {
+	all, err := os.ReadDir(r.results)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	var others []string
 	newest := "" // sorted: the last date wins
-	for _, name := range all {
-		switch kind, _, _ := strings.Cut(filepath.Base(name), "-"); kind {
+	for _, file := range all {
+		if file.IsDir() || filepath.Ext(file.Name()) != ".txt" {
+			continue
+		}
+		name := filepath.Join(r.results, file.Name())
+		switch kind, _, _ := strings.Cut(file.Name(), "-"); kind {
 		case "overload": // of another command
 		case "machine", "rivals":
 			others = append(others, name)
