@@ -46,13 +46,20 @@ type config struct {
 	digest func(body []byte, rounds int) []byte // nil: digest; tests put in one that blocks
 }
 
+// What either backend can be asked for. The makers of channels panic for what has no
+// room, and goroutines are started without asking.
+const (
+	maxQueue   = 1 << 20
+	maxWorkers = 10_000
+)
+
 // start returns the backend that c names. Both get the same limits.
 func (c config) start() (backend, error) {
 	switch {
-	case c.queue <= 0:
-		return nil, errors.New("-queue must be positive")
-	case c.workers < 0:
-		return nil, errors.New("-workers must not be negative")
+	case c.queue < 1 || c.queue > maxQueue:
+		return nil, fmt.Errorf("-queue must be from 1 to %d", maxQueue)
+	case c.workers < 0 || c.workers > maxWorkers:
+		return nil, fmt.Errorf("-workers must be from 0 to %d", maxWorkers)
 	case c.timeout < 0:
 		return nil, errors.New("-timeout must not be negative")
 	case c.inflight < 0:
