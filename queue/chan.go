@@ -30,6 +30,7 @@ type Chan[T any] struct {
 	ending  atomic.Bool // the channel is being closed; so that it is so once
 
 	pushed atomic.Uint64
+	seen   atomic.Uint64 // the pops that Stats has told of
 }
 
 var (
@@ -215,10 +216,22 @@ func (q *Chan[T]) Cap() int { return cap(q.ch) }
 
 // Stats returns the queue's counters.
 func (q *Chan[T]) Stats() Stats {
+	pushed := q.pushed.Load() // before Len: pushes that come now must not look like pops
 	n := q.Len()
-	pushed := q.pushed.Load()
+	popped := q.popped(max(pushed, uint64(n)) - uint64(n))
 	return Stats{
-		Pushed: pushed, Popped: max(pushed, uint64(n)) - uint64(n), Len: n, Cap: q.Cap(),
-		Closed: q.pushers.Load()&1 != 0,
+		Pushed: q.pushed.Load(), // again: another Stats may have told of more pops meanwhile
+		Popped: popped, Len: n, Cap: q.Cap(), Closed: q.pushers.Load()&1 != 0,
+	}
+}
+
+// popped returns how many values were popped, if n at least were. What is sent and not
+// counted yet makes n too small, but a count does not go back.
+func (q *Chan[T]) popped(n uint64) uint64 {
+	for {
+		seen := q.seen.Load()
+		if n <= seen || q.seen.CompareAndSwap(seen, n) {
+			return max(n, seen)
+		}
 	}
 }
