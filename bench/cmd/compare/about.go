@@ -52,6 +52,7 @@ var contestants = [][2]string{
 	{"idiom-timeout, idiom-timer", "with a timeout for each request besides: context.WithTimeout; and a timer and a reply channel that are pooled, and go back only if the reply came"},
 	{"idiom-batch, idiom-ctx-batch", "one envelope for a slice of messages; the first lends its requests to the owner while it waits, the second copies them, and both copy commands; copies are pooled"},
 	{"mutex", "a lock around a direct call that recovers panics"},
+	{"mutex, mutex-batch (of the rivals' queues)", "a slice under a lock, which the consumer takes as a whole"},
 	{"sparkpipe, -always, -never", "the defaults, CallerRunsAlways, CallerRunsNever"},
 	{"sparkpipe-slices", "the defaults, and each slice is one message, as in idiom-ctx-batch: its requests and commands have one outcome for all"},
 }

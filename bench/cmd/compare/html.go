@@ -66,7 +66,7 @@ func renderHTML(own *results, beside []*results) ([]byte, error) {
 		if i > 0 {
 			s.Title = f.heading()
 		}
-		for _, kind := range f.losses().kinds() {
+		for _, kind := range f.lists() {
 			lost := pageLosses{Title: kind.Title}
 			for _, l := range kind.losses {
 				title, _ := describe(l.bench)

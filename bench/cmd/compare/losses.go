@@ -8,8 +8,9 @@ import (
 
 // losing says what is listed as lost.
 const losing = "Here each of ours is compared with every contestant of its row that is not ours, and listed once, with the one that it " +
-	"loses most to: in every round, if there is one, or else in the median of the rounds. The mutex is compared in the tables only: it wins at one and two clients. Where ours come one by one and in batches (ring and ring-batch), " +
-	"batches are compared with what is named -batch, or else with the contestant that the table names."
+	"loses most to: in every round, if there is one, or else in the median of the rounds. Where ours come one by one and in batches " +
+	"(ring and ring-batch), batches are compared with what is named -batch, or else with the contestant that the table names. " +
+	"The mutex around the state has a list of its own."
 
 // loss is a row that one of ours loses to another contestant.
 type loss struct {
@@ -64,6 +65,42 @@ func worseFirst(a, b loss) int {
 // than the spread.
 func (l loss) inEveryRound() bool { return l.ratio.max < 1 }
 
+// toFloor returns the rows in which the floor is better than each of ours in every
+// round, with the best of ours.
+func (f *results) toFloor() (ls losses) {
+	for _, b := range f.benches {
+		for _, t := range b.tables() {
+			i := slices.IndexFunc(t.impls, t.floor)
+			if i < 0 {
+				continue
+			}
+			for _, r := range t.rows {
+				if l := t.bestOfOurs(r, t.impls[i]); l.lost && l.inEveryRound() {
+					l.bench, l.shape, l.unit = b.name, strings.TrimSpace(t.common+" "+r.shape), t.unit.title
+					ls = append(ls, l)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(ls, worseFirst)
+	return ls
+}
+
+// bestOfOurs returns what one of ours loses least to than. If one wins a round,
+// that is the one.
+func (t *table) bestOfOurs(r tableRow, than string) (best loss) {
+	for _, impl := range t.impls {
+		if !ours(impl) {
+			continue
+		}
+		l := loss{than: than, cell: r.cell(t.unit, than, impl)}
+		if l.against && (!best.against || worseFirst(best, l) < 0) {
+			best = l
+		}
+	}
+	return best
+}
+
 // lossTable is the losses of a kind.
 type lossTable struct {
 	Title string
@@ -79,12 +116,21 @@ func (ls losses) kinds() [2]lossTable {
 	return [2]lossTable{{"Lost in every round", ls[:n]}, {"Lost in the median of the rounds only, within the spread", ls[n:]}}
 }
 
+// lists returns all that is listed as lost.
+func (f *results) lists() []lossTable {
+	kinds := f.losses().kinds()
+	if toFloor := f.toFloor(); len(toFloor) > 0 {
+		return append(kinds[:], lossTable{"Lost to the mutex around the state in every round, by all of ours; the best of them is named", toFloor})
+	}
+	return kinds[:]
+}
+
 // rivals returns whom to compare impl with: those that do the same thing, or else
 // the base. Where ours come both in batches and one by one, so do the others.
 func (t *table) rivals(impl string) (rs []string) {
 	both := slices.ContainsFunc(t.impls, func(i string) bool { return ours(i) && batches(i) })
 	for _, i := range t.impls {
-		if !ours(i) && !floor(i) && (!both || batches(i) == batches(impl)) {
+		if !ours(i) && !t.floor(i) && (!both || batches(i) == batches(impl)) {
 			rs = append(rs, i)
 		}
 	}
@@ -94,6 +140,10 @@ func (t *table) rivals(impl string) (rs []string) {
 	return rs
 }
 
-func floor(impl string) bool { return impl == "mutex" || strings.HasPrefix(impl, "mutex-") }
+// floor reports whether a contestant is the mutex around the state, which is not a
+// server but what there is below one. In a queue the mutex is a rival.
+func (t *table) floor(impl string) bool {
+	return impl == "mutex" && slices.ContainsFunc(t.impls, func(i string) bool { return strings.HasPrefix(i, "sparkpipe") })
+}
 
 func batches(impl string) bool { return strings.HasSuffix(impl, "-batch") }

@@ -41,18 +41,26 @@ func TestLosses(t *testing.T) {
 
 func TestLossesToOthersThanTheBase(t *testing.T) {
 	assert.Equal(t, []string{"Queue shape=1P1C: ring than spsc, 0.500x"},
-		listedOf(t, "chan 100 ring 50 mutex 10 zenq 40 spsc 25"), "once, to the best, and the mutex is the floor")
+		listedOf(t, "chan 100 ring 50 zenq 40 spsc 25"), "once, to the best")
+	assert.Equal(t, []string{"Queue shape=1P1C: sparkpipe than idiom, 0.800x"},
+		listedOf(t, "idiom 40 sparkpipe 50 mutex 10"), "the mutex around the state is the floor")
 	assert.Empty(t, listedOf(t, "chan 100 ring 50 ring-batch 10 ring-other 5 zenq 60"), "our own are no rivals")
 	assert.Equal(t, []string{"Queue shape=1P1C: ring than mutex, 0.200x"}, listedOf(t, "ring 50 mutex 10"), "nobody else")
 }
 
+// In a queue the mutex is around a slice: a rival, and no floor.
+func TestLossesToAQueueWithAMutex(t *testing.T) {
+	assert.Equal(t, []string{"Queue shape=1P1C: ring than mutex, 0.200x", "Queue shape=1P1C: ring-batch than mutex-batch, 0.500x"},
+		listedOf(t, "chan 100 ring 50 ring-batch 10 mutex 10 mutex-batch 5 zenq 60"))
+}
+
 func TestLossesOfBatches(t *testing.T) {
 	assert.Equal(t, []string{"Queue shape=1P1C: ring-batch than disruptor-batch, 0.500x"},
-		listedOf(t, "chan 100 ring 50 ring-batch 20 spsc 60 mutex-batch 1 disruptor-batch 10"), "batches with batches only")
+		listedOf(t, "chan 100 ring 50 ring-batch 20 spsc 60 mutex-batch 30 disruptor-batch 10"), "batches with batches only")
 	assert.Equal(t, []string{"Queue shape=1P1C: ring than spsc, 0.100x", "Queue shape=1P1C: ring-batch than chan, 0.500x"},
-		listedOf(t, "chan 10 ring 10 ring-batch 20 spsc 1 mutex-batch 1"), "with the base, for want of batches")
+		listedOf(t, "chan 10 ring 10 ring-batch 20 spsc 1"), "with the base, for want of batches")
 	assert.Equal(t, []string{"Queue shape=1P1C: sparkpipe than idiom-batch, 0.500x"},
-		listedOf(t, "idiom 100 idiom-batch 10 sparkpipe 20 mutex-batch 1"), "what has no -batch of its own is one itself")
+		listedOf(t, "idiom 100 idiom-batch 10 sparkpipe 20 mutex 1"), "what has no -batch of its own is one itself")
 }
 
 // What is lost in every round comes first, and so does whom it is lost to.
@@ -66,4 +74,26 @@ func TestLossesInEveryRound(t *testing.T) {
 	assert.Equal(t, "Fairness", kinds[0].losses[0].bench)
 	require.Len(t, kinds[1].losses, 1)
 	assert.Equal(t, "Queue", kinds[1].losses[0].bench)
+}
+
+// The mutex around the state has a list of its own: where none of ours wins a round.
+func TestLossesToTheFloor(t *testing.T) {
+	var text strings.Builder
+	for round, ns := range [][3]int{{10, 40, 50}, {20, 80, 40}} { // lost by both; by one, and by the other in one round
+		fmt.Fprintf(&text, "round: %d\n", round+1)
+		fmt.Fprintf(&text, "BenchmarkRequest/clients=1/impl=mutex 1 %d ns/op\n", ns[0])
+		fmt.Fprintf(&text, "BenchmarkRequest/clients=1/impl=sparkpipe 1 %d ns/op\n", ns[1])
+		fmt.Fprintf(&text, "BenchmarkRequest/clients=1/impl=sparkpipe-never 1 %d ns/op\n", ns[2])
+		fmt.Fprintf(&text, "BenchmarkRequest/clients=8/impl=mutex 1 %d ns/op\n", 30*(round+1))
+		fmt.Fprintf(&text, "BenchmarkRequest/clients=8/impl=sparkpipe 1 %d ns/op\n", 50)
+		fmt.Fprintf(&text, "BenchmarkRequest/clients=8/impl=sparkpipe-never 1 900 ns/op\n")
+		fmt.Fprintf(&text, "BenchmarkQueue/shape=1P1C/impl=mutex 1 10 ns/op\nBenchmarkQueue/shape=1P1C/impl=ring 1 20 ns/op\n")
+	}
+	f, err := read(strings.NewReader(text.String()), "some.txt")
+	require.NoError(t, err)
+	ls := f.toFloor()
+	require.Len(t, ls, 1, "a queue has no floor, and with 8 clients a round is won")
+	assert.Equal(t, "sparkpipe-never", ls[0].impl, "the best of ours: 0.2 and 0.5, and not 0.25 and 0.25")
+	assert.Equal(t, "0.350x (0.200 to 0.500)", ls[0].ratioText())
+	assert.Len(t, f.lists()[2].losses, 1)
 }

@@ -16,7 +16,7 @@ func renderMarkdown(own *results, beside []*results, page string) []byte {
 		fmt.Fprintf(&b, "- %s: %s\n", c[0], c[1])
 	}
 	fmt.Fprintf(&b, "\n## Rows we lose\n\n%s\n\n", losing)
-	writeLosses(&b, own.losses())
+	writeLosses(&b, own.lists())
 	for _, x := range own.benches {
 		writeBenchmark(&b, "##", x)
 	}
@@ -24,7 +24,7 @@ func renderMarkdown(own *results, beside []*results, page string) []byte {
 		fmt.Fprintf(&b, "\n## %s\n\nFrom [%s](%s).\n\n", f.heading(), f.name, f.name)
 		writeFacts(&b, f)
 		b.WriteString("\n### Rows we lose\n\n")
-		writeLosses(&b, f.losses())
+		writeLosses(&b, f.lists())
 		for _, x := range f.benches {
 			writeBenchmark(&b, "###", x)
 		}
@@ -51,8 +51,8 @@ func writeFacts(b *bytes.Buffer, f *results) {
 	}
 }
 
-func writeLosses(b *bytes.Buffer, ls losses) {
-	for i, kind := range ls.kinds() {
+func writeLosses(b *bytes.Buffer, lists []lossTable) {
+	for i, kind := range lists {
 		if i > 0 {
 			b.WriteString("\n")
 		}
