@@ -135,10 +135,6 @@ func overSparkpipe(runs server.CallerRuns) Asked {
 	d, err := dispatcher.New(srv, dispatcher.Options{})
 	must(err)
 	go srv.Run(ctx)
-	for i := 0; i < 64; i++ { // so that Auto knows the handler
-		_, err := d.Request(ctx, Message{})
-		must(err)
-	}
 	return Asked{Ask: d.Request, Close: func() uint64 {
 		must(srv.Shutdown(ctx))
 		return st.sum
