@@ -15,18 +15,21 @@ import (
 // goroutine less than a hand-over there and back.
 func BenchmarkFloor(b *testing.B) {
 	b.Run("part=cas", func(b *testing.B) {
+		b.ReportAllocs()
 		var x atomic.Uint64
 		for i := 0; i < b.N; i++ {
 			x.CompareAndSwap(uint64(i), uint64(i)+1)
 		}
 	})
 	b.Run("part=store", func(b *testing.B) {
+		b.ReportAllocs()
 		var x atomic.Uint64
 		for i := 0; i < b.N; i++ {
 			x.Store(uint64(i))
 		}
 	})
 	b.Run("part=clock", func(b *testing.B) {
+		b.ReportAllocs()
 		start := time.Now()
 		var d time.Duration
 		for i := 0; i < b.N; i++ {
@@ -39,6 +42,7 @@ func BenchmarkFloor(b *testing.B) {
 	// The two sides yield when they have waited for long: they may share one
 	// processor.
 	b.Run("part=line-to-another-core", func(b *testing.B) {
+		b.ReportAllocs()
 		var x struct {
 			_ pad.Line
 			n atomic.Uint64
@@ -66,6 +70,7 @@ func BenchmarkFloor(b *testing.B) {
 		<-done
 	})
 	b.Run("part=goroutine-there-and-back", func(b *testing.B) {
+		b.ReportAllocs()
 		there, back := make(chan struct{}, 1), make(chan struct{}, 1)
 		go echo(b.N, there, back)
 		for i := 0; i < b.N; i++ {
@@ -74,6 +79,7 @@ func BenchmarkFloor(b *testing.B) {
 		}
 	})
 	b.Run("part=the-same-with-a-select", func(b *testing.B) {
+		b.ReportAllocs()
 		there, back := make(chan struct{}, 1), make(chan struct{}, 1)
 		never := make(chan struct{})
 		go echo(b.N, there, back)

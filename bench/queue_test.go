@@ -32,7 +32,7 @@ func moves(b *testing.B, producers, consumers, capacity int, payload string, cs 
 // end proves that each arrived.
 func move(b *testing.B, l line, producers, consumers int) {
 	const warm = 1 << 10
-	for v := 0; v < warm; v += putBatch { // for the queue's memory, and to have slept once
+	for v := 0; v < warm; v += putBatch { // for the queue's memory; nobody sleeps yet
 		l.put(0, putBatch)
 		l.take(putBatch)
 	}
