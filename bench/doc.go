@@ -25,6 +25,8 @@
 //   - idiom-timer: idiom-ctx-pooled with a timer for each request besides, from
 //     a sync.Pool as its reply channel
 //   - idiom-serial: what is asked for many replies, by idiom one by one
+//   - idiom-shared, idiom-ctx-shared: the same over idiom and idiom-ctx, with one
+//     reply channel for all of them, where the others have one for each
 //   - idiom-batch: an envelope holds a slice of messages, and there is one signal
 //     when all are answered; requests lend the caller's slices to the owner,
 //     right only because each caller waits; commands are copied into slices from

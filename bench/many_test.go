@@ -39,6 +39,34 @@ func collect(start func(context.Context, message) (chan result, error), wait fun
 	}
 }
 
+// collectBare is collect with one reply channel for all: the owner is first come,
+// first served, so the replies are in the order of the requests.
+func (d *idiom) collectBare(ctx context.Context, ms []message, out []result) error {
+	reply := make(chan result, len(ms))
+	for _, m := range ms {
+		d.ch <- envelope{ctx, m, reply}
+	}
+	for i := range ms {
+		out[i] = <-reply
+	}
+	return nil
+}
+
+// collectCtx is collectBare that obeys ctx. There is room for all replies, so the
+// owner does not wait for a caller that gave up.
+func (d *idiom) collectCtx(ctx context.Context, ms []message, out []result) error {
+	reply := make(chan result, len(ms))
+	for _, m := range ms {
+		if err := d.put(ctx, envelope{ctx, m, reply}); err != nil {
+			return err
+		}
+	}
+	for i := range ms {
+		out[i].Value, out[i].Err = d.await(reply, ctx)
+	}
+	return nil
+}
+
 // oneByOne is side.requestAll without an idea.
 func oneByOne(request func(context.Context, message) (answer, error)) func(context.Context, []message, []result) error {
 	return func(ctx context.Context, ms []message, out []result) error {
@@ -94,7 +122,7 @@ func (d *idiom) keeping(ctx context.Context, lo, hi int) int {
 func BenchmarkRequestAll(b *testing.B) {
 	const batch = 100
 	for _, clients := range []int{1, 8} {
-		run(b, fmt.Sprintf("clients=%d", clients), []contestant{bare, serial, withCtx, batchBare, batchCtx, floor, callerAuto, always, never, sliced}, setup{},
+		run(b, fmt.Sprintf("clients=%d", clients), []contestant{bare, serial, withCtx, shared, sharedCtx, batchBare, batchCtx, floor, callerAuto, always, never, sliced}, setup{},
 			func(b *testing.B, ctx context.Context, s *side) {
 				var wrong atomic.Int64
 				together(b, clients, func(_, lo, hi int) {

@@ -97,6 +97,8 @@ var (
 	serial = contestant{"idiom-serial", overIdiom(func(d *idiom, s *side) {
 		s.request, s.requestAll = d.plain, oneByOne(d.plain)
 	})}
+	shared      = contestant{"idiom-shared", overIdiom(func(d *idiom, s *side) { s.request, s.requestAll = d.plain, d.collectBare })}
+	sharedCtx   = contestant{"idiom-ctx-shared", overIdiom(func(d *idiom, s *side) { s.request, s.requestAll = d.withCtx, d.collectCtx })}
 	batchBare   = contestant{"idiom-batch", overBatched(func(d *batched, s *side) { s.requestAll, s.sendAll = d.ask, d.send })}
 	batchCtx    = contestant{"idiom-ctx-batch", overBatched(func(d *batched, s *side) { s.requestAll, s.sendAll = d.askCtx, d.sendCtx })}
 	pooled      = contestant{"idiom-pooled", overIdiom(func(d *idiom, s *side) { s.request, s.pipeline = d.pooled, d.keeping })}

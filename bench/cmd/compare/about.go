@@ -5,7 +5,7 @@ package main
 var about = []struct{ name, title, text string }{
 	{"Request", "Request round trip",
 		"The handler does next to nothing, and clients send one request after the other. ctx=none: a context that never ends; ctx=cancel: one that can be cancelled; ctx=timeout: a timeout for each request besides."},
-	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one; idiom-batch and idiom-ctx-batch send one envelope for all 100, mutex locks once for them."},
+	{"RequestAll", "100 requests at a time", "Per request. The idiom sends all and then collects the replies, idiom-serial asks one by one; idiom-shared and idiom-ctx-shared, which older records lack, have one reply channel for all; idiom-batch and idiom-ctx-batch send one envelope for all 100, mutex locks once for them."},
 	{"Pipeline", "Pipelined requests", "Each client has 16 requests under way (Go and Wait). idiom-pooled: the client keeps its 16 reply channels and uses them again; mutex: it calls at once, and has none under way."},
 	{"Command", "Commands", "Until all are handled. batch=16: SendAll; idiom and idiom-ctx send them one by one, idiom-batch and idiom-ctx-batch a copy of the slice, and mutex locks once for it."},
 	{"Handler", "Handlers that work", "A handler that takes some microseconds of processor time, and clients that take some between two requests (think). p99 stands only where 20 requests or more took longer."},
