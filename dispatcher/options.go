@@ -42,7 +42,8 @@ type Limiter interface {
 	// One that comes before the end of ctx, as that of *rate.Limiter if the wait
 	// would be longer, is a refusal: the message fails with an error that is both
 	// ErrRateLimited and that one. Why there was no token is not known, so it is
-	// context.DeadlineExceeded or ErrTimeout only if that one is.
+	// context.DeadlineExceeded or ErrTimeout only if that one is. A wait takes a
+	// goroutine and some allocations; one for RateLimit takes neither.
 	Wait(ctx context.Context) error
 }
 
