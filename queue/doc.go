@@ -46,9 +46,9 @@
 //
 // # What lock-free means here
 //
-// Pushing and popping claim a cell with one compare-and-swap and take no lock.
-// Two things are outside that word: a goroutine that is preempted between
-// claiming a cell and filling (or emptying) it delays those who need this very
-// cell, who yield meanwhile; and going to sleep and waking a sleeper take a
-// mutex.
+// Pushing and popping claim a cell with one compare-and-swap and take no lock. Two
+// things are outside that word: a goroutine that is preempted between claiming a
+// cell and filling (or emptying) it delays those who need this very cell, who yield
+// meanwhile, and sleep for moments if that takes long; and going to sleep and waking
+// a sleeper take a mutex.
 package queue

@@ -23,17 +23,24 @@ type (
 // Pointer is sync/atomic.Pointer: an alias with a type parameter is for Go 1.24.
 type Pointer[T any] struct{ atomic.Pointer[T] }
 
-// spins is how many times Relax returns at once before it yields. What is
-// waited for with Relax is the very next step of a goroutine that is most
-// likely running on another core, some tens of nanoseconds away; if it was
-// preempted there, only yielding helps.
-const spins = 8
+// What is waited for with Relax is the very next step of a goroutine that is most
+// likely running on another core, some tens of nanoseconds away: spins times Relax
+// returns at once. If the goroutine was preempted there, yielding helps. If it is
+// its thread that was preempted, for milliseconds, by another program or because
+// the container may use no more, only this thread's processor helps: to yield keeps that.
+const (
+	spins  = 8
+	yields = 64 // so many rounds, some 10 microseconds
+)
 
 // Relax is called in a loop that waits for one step of another goroutine; i
-// counts the rounds. It never sleeps: the first rounds return at once, later
-// ones yield the processor.
+// counts the rounds. The first rounds return at once, some more yield to other
+// goroutines, and later ones sleep.
 func Relax(i int) {
-	if i >= spins {
+	switch {
+	case i >= yields:
+		nap()
+	case i >= spins:
 		runtime.Gosched()
 	}
 }
