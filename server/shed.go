@@ -41,9 +41,8 @@ func (l ShedLaw) String() string {
 	return fmt.Sprintf("ShedLaw(%d)", uint8(l))
 }
 
-// DefaultShedInterval is the Interval of ShedOptions that leave it 0, as a multiple
-// of the Target: it is a factor and no duration.
-const DefaultShedInterval = 25
+// targetsPerInterval is how many times the Target an Interval is that is left 0.
+const targetsPerInterval = 25
 
 // ShedOptions says when a server drops messages because they have waited too
 // long. A message that is shed is not handled: a request fails with
@@ -96,7 +95,7 @@ func (o ShedOptions) withDefaults() (ShedOptions, error) {
 		return o, fmt.Errorf("server: Options.Shed.Interval: %v is less than Target, or negative", o.Interval)
 	}
 	if o.Interval == 0 {
-		if o.Interval = DefaultShedInterval * o.Target; o.Interval/DefaultShedInterval != o.Target {
+		if o.Interval = targetsPerInterval * o.Target; o.Interval/targetsPerInterval != o.Target {
 			o.Interval = o.Target // a Target of centuries
 		}
 	}
