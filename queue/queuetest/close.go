@@ -145,7 +145,7 @@ func pushDuringClose[T any](c *trial[T]) {
 			c.must(errors.Is(err, queue.ErrClosed), "TryPush: %v, want nil or ErrClosed", err)
 			want = nil
 		}
-		c.sameAll("what is there", c.drain(q), append([]int{}, want...))
+		c.sameAll("what is there", c.drain(q), want)
 		c.wantClosed(q)
 	}
 }

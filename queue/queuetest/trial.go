@@ -197,8 +197,7 @@ func (c *trial[T]) pop(q queue.Queue[T]) int {
 }
 
 // drain takes what is there and returns the numbers.
-func (c *trial[T]) drain(q queue.Queue[T]) []int {
-	ns := []int{}
+func (c *trial[T]) drain(q queue.Queue[T]) (ns []int) {
 	for {
 		v, ok := q.TryPop()
 		if !ok {
@@ -226,8 +225,7 @@ func (c *trial[T]) values(from, to int) []T {
 }
 
 // span returns from to to-1.
-func span(from, to int) []int {
-	ns := []int{}
+func span(from, to int) (ns []int) {
 	for n := from; n < to; n++ {
 		ns = append(ns, n)
 	}
