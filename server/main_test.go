@@ -121,11 +121,7 @@ func run(t testing.TB, s srv) {
 	go func() { ended <- s.Run(context.Background()) }()
 	t.Cleanup(func() {
 		s.Close()
-		select {
-		case <-ended:
-		case <-time.After(patience):
-			t.Error("Run did not return")
-		}
+		testx.Recv(t, ended)
 	})
 }
 
