@@ -1,6 +1,6 @@
 // Package errs makes the package-level errors of this module: prebuilt values
 // that match more than one target, so that a refusal on a hot path allocates
-// nothing. It also says how others name their source.
+// nothing. It also has Named, for errors that say which server or pool they come from.
 package errs
 
 import "fmt"
