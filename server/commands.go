@@ -55,10 +55,12 @@ func (r *roleEngine[Req, Resp]) commands(e *dispatcher.Envelope[Req, Resp]) (n i
 }
 
 // flow counts the commands that the server's goroutine has handled in a row, for when
-// to pause.
+// to pause. It is that goroutine's.
 type flow struct {
+	queue    interface{ waiting() int }
 	capacity int // of the queue
 	n        int
+	habit    spin.Habit
 }
 
 // after takes how many were handled more, and whether they were all that there were. If
@@ -73,12 +75,17 @@ func (f *flow) after(n int, all bool) {
 
 // ended pauses if commands have flowed, and reports whether it did: more are likely to
 // come, see internal/spin. Not so more requests, whose callers wait to run on this very
-// processor; and so do the senders of commands behind a small queue.
+// processor; and so do the senders of commands behind a small queue. Before, the queue
+// was empty.
 func (f *flow) ended() bool {
-	if f.n < spin.Flowing || f.capacity < spin.Small || !spin.Parallel() {
+	if f.n < spin.Flowing || f.capacity < spin.Small {
 		return false
 	}
 	f.n = 0
+	if !f.habit.Chance() {
+		return false
+	}
 	spin.Pause()
+	f.habit.Learn(f.queue.waiting() > 0)
 	return true
 }

@@ -141,3 +141,11 @@ func TestCommandsClosedInARow(t *testing.T) {
 	require.Equal(t, 14, refused)
 	requireAccounts(t, s)
 }
+
+// Where pauses for more commands bring none, as where other programs leave the server
+// and its senders one processor, they become rare.
+func TestPausesAreLearned(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	require.Equal(t, 1000, server.PausesOf(true))
+	require.Less(t, server.PausesOf(false), 100)
+}

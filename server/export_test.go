@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sparkpipe/sparkpipe/internal/ring"
+	"github.com/sparkpipe/sparkpipe/internal/spin"
 )
 
 // Idle reports whether nobody has the role of s.
@@ -83,3 +84,24 @@ func OwnedAfterWait(ctx context.Context) bool {
 	}()
 	return r.Owned()
 }
+
+// PausesOf returns in how many of 1000 chances the server's goroutine pauses for more
+// commands, if there are some after each pause, or never.
+func PausesOf(come bool) (pauses int) {
+	q := comes(0)
+	if come {
+		q = 1
+	}
+	f := flow{queue: q, capacity: 1024}
+	for range 1000 {
+		f.n = spin.Flowing
+		if f.ended() {
+			pauses++
+		}
+	}
+	return pauses
+}
+
+type comes int
+
+func (c comes) waiting() int { return int(c) }

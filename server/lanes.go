@@ -24,8 +24,9 @@ type laneEngine[Req, Resp any] struct {
 	spares   sync.Pool   // of the lanes' gates
 	counters counter.Set // by lane: shedOf and evictedOf
 	owning
-	at int // the lane of the message that the owner has
-	_  pad.Line
+	at   int // the lane of the message that the owner has
+	flow flow
+	_    pad.Line
 }
 
 func shedOf(lane int) int    { return 2 * lane }
@@ -41,6 +42,7 @@ func newLanes[Req, Resp any](s *Server[Req, Resp], capacity int) *laneEngine[Req
 		lanes:  make([]lane[Req, Resp], s.opts.Lanes),
 	}
 	l.owning = owning{mode: s.opts.CallerRuns, kind: newKind(), role: l.set, note: &l.set.Note}
+	l.flow = flow{queue: l, capacity: l.set.Cap()}
 	for i := range l.lanes {
 		p := &l.lanes[i]
 		p.laneEngine, p.i, p.space.Pool = l, i, &l.spares
@@ -89,7 +91,8 @@ func (l *laneEngine[Req, Resp]) pop(e *dispatcher.Envelope[Req, Resp]) bool {
 
 // drain is roleEngine's.
 func (l *laneEngine[Req, Resp]) drain() bool {
-	idle, f := 0, flow{capacity: l.set.Cap()}
+	idle, f := 0, &l.flow
+	f.n = 0
 	var e dispatcher.Envelope[Req, Resp]
 	for {
 		if l.pop(&e) {

@@ -32,6 +32,7 @@ type roleEngine[Req, Resp any] struct {
 
 	owning
 	hand  hand[Req, Resp]
+	flow  flow
 	plain bool // commands need no clock and no supervisor
 }
 
@@ -43,6 +44,7 @@ func newRole[Req, Resp any](s *Server[Req, Resp], capacity int) *roleEngine[Req,
 		plain:  s.clock == nil && s.supervised == nil,
 	}
 	r.owning = owning{mode: s.opts.CallerRuns, kind: newKind(), role: r.ring, note: &r.ring.Note}
+	r.flow = flow{queue: r, capacity: r.ring.Cap()}
 	r.space.Pool = &r.spares
 	r.ring.TryOwn()
 	r.wake.Give()
@@ -103,7 +105,8 @@ func (r *roleEngine[Req, Resp]) serve() {
 // drain handles messages until it could give the role up (false) or the ring
 // is closed and drained (true).
 func (r *roleEngine[Req, Resp]) drain() bool {
-	idle, f := 0, flow{capacity: r.ring.Cap()}
+	idle, f := 0, &r.flow
+	f.n = 0
 	for {
 		e, s := r.pop()
 		if s == ring.OK {

@@ -44,7 +44,7 @@ const Flowing = 8
 // Each side has its own. The zero value is ready.
 type Flow struct {
 	last  atomic.Uint64
-	habit habit
+	habit Habit
 }
 
 // Small is the capacity below which there is no pause: so few values pass in less
@@ -84,7 +84,7 @@ func (f *Flow) until(passed func() uint64, capacity, pauses int, try func() bool
 		done = try()
 	}
 	// Another producer may have taken the room, or another consumer the value.
-	f.habit.learn(done || passed() != before)
+	f.habit.Learn(done || passed() != before)
 	return done
 }
 
@@ -92,13 +92,13 @@ func (f *Flow) until(passed func() uint64, capacity, pauses int, try func() bool
 func (f *Flow) worth(passed uint64) bool {
 	worth := passed-f.last.Load() >= Flowing
 	f.last.Store(passed)
-	return worth && f.habit.chance()
+	return worth && f.habit.Chance()
 }
 
-// habit is whether to pause, learned from what pauses brought. Where other programs,
+// Habit is whether to pause, learned from what pauses brought. Where other programs,
 // or a limit of the container, leave the goroutines one processor, the other side
-// stands still while one pauses, and each pause is lost.
-type habit struct {
+// stands still while one pauses, and each pause is lost. The zero value is ready.
+type Habit struct {
 	misses atomic.Int32 // from 0 to mostMisses: pauses that brought nothing, less perHit for each that did
 	rest   atomic.Int32 // how many chances to let pass before the next pause
 }
@@ -113,9 +113,9 @@ const (
 	mostMisses = patience + 4 // one chance in 16 is taken, to find out whether it is still so
 )
 
-// chance reports whether to pause, if there is reason to. Whoever does says next
+// Chance reports whether to pause, if there is reason to. Whoever does says next
 // whether it was of use.
-func (h *habit) chance() bool {
+func (h *Habit) Chance() bool {
 	if rest := h.rest.Load(); rest > 0 {
 		h.rest.Store(rest - 1) // others may, too: it is a matter of degree
 		return false
@@ -123,8 +123,8 @@ func (h *habit) chance() bool {
 	return Parallel()
 }
 
-// learn takes whether a pause was of use: whether values passed meanwhile.
-func (h *habit) learn(useful bool) {
+// Learn takes whether a pause was of use: whether values came, or passed, meanwhile.
+func (h *Habit) Learn(useful bool) {
 	misses := h.misses.Load()
 	if useful {
 		if misses > 0 {

@@ -57,13 +57,13 @@ func TestPauses(t *testing.T) {
 		never := func() bool { looks++; return false }
 		require.False(t, f.Items(passed(100), c.capacity, never))
 		require.Equal(t, c.items, looks, "%d", c.capacity)
-		f.habit = habit{} // or it has learned
+		f.habit = Habit{} // or it has learned
 		looks = 0
 		require.False(t, f.Room(passed(200), c.capacity, never))
 		require.Equal(t, c.room, looks, "%d", c.capacity)
 		require.False(t, f.Room(passed(201), c.capacity, never))
 		require.Equal(t, c.room, looks, "nothing flows")
-		f.habit = habit{}
+		f.habit = Habit{}
 		once := func() bool { looks++; return true }
 		require.Equal(t, c.room > 0, f.Room(passed(300), c.capacity, once))
 		require.Equal(t, c.room+min(c.room, 1), looks)
@@ -73,16 +73,16 @@ func TestPauses(t *testing.T) {
 // Where pauses bring nothing they become rare; where some of them do, they do not.
 func TestHabit(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	pauses := func(h *habit, chances int, useful func(i int) bool) (n int) {
+	pauses := func(h *Habit, chances int, useful func(i int) bool) (n int) {
 		for i := 0; i < chances; i++ {
-			if h.chance() {
+			if h.Chance() {
 				n++
-				h.learn(useful(n))
+				h.Learn(useful(n))
 			}
 		}
 		return n
 	}
-	var h habit
+	var h Habit
 	require.Equal(t, 100, pauses(&h, 100, func(int) bool { return true }))
 	require.Equal(t, 100, pauses(&h, 100, func(i int) bool { return i%4 == 0 }), "one in four is enough")
 	require.LessOrEqual(t, pauses(&h, 16*100, func(int) bool { return false }), mostMisses+100)
