@@ -58,8 +58,9 @@ type Pusher[T any] interface {
 
 	// PushBatch queues the values of vs in their order, blocking as Push does, and
 	// returns how many: a prefix of that length was queued, and the error says why
-	// it is shorter than vs. With an empty vs it does not block and returns 0 and
-	// ctx.Err(), even if the queue is closed.
+	// it is shorter than vs. It neither changes vs nor keeps it: when it has
+	// returned, the caller may use vs again. With an empty vs it does not block and
+	// returns 0 and ctx.Err(), even if the queue is closed.
 	PushBatch(ctx context.Context, vs []T) (int, error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand"
 
+	"github.com/sparkpipe/sparkpipe/internal/testx"
 	"github.com/sparkpipe/sparkpipe/queue"
 )
 
@@ -95,6 +96,34 @@ func batchIsAPrefix[T any](c *trial[T]) {
 		next += k
 	}
 	same(c, "Len", q.Len(), 0)
+}
+
+// batchIsTheCallers writes over the slice when PushBatch has returned.
+func batchIsTheCallers[T any](c *trial[T]) {
+	const mark = 1 << 20
+	q := c.open(4)
+	size := q.Cap()
+	for _, n := range []int{1, size, size + 3} {
+		vs := c.values(0, n)
+		pushed := make(chan popped, 1)
+		go func() {
+			k, err := q.PushBatch(bg, vs)
+			pushed <- popped{k, err}
+		}()
+		var got []int
+		for n-len(got) > size { // room for the rest
+			v, err := c.take(q)
+			c.must(err == nil, "Pop: %v", err)
+			got = append(got, v)
+		}
+		p := testx.Recv(c, pushed)
+		c.must(p.err == nil && p.n == n, "PushBatch of %d: %d, %v", n, p.n, p.err)
+		c.sameAll("the slice after PushBatch", c.numbers(vs), span(0, n))
+		for i := range vs {
+			vs[i] = c.f.Value(mark)
+		}
+		c.sameAll("popped, though the slice has changed since", append(got, c.drain(q)...), span(0, n))
+	}
 }
 
 func emptyBatchDoesNotBlock[T any](c *trial[T]) {

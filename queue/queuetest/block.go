@@ -80,7 +80,7 @@ func pushBatchBlocksForTheRest[T any](c *trial[T]) {
 		}
 		return err
 	})
-	testx.Eventually(c, func() bool { return q.Len() == q.Cap() }, "as many as there is room for are there at once")
+	c.becomesFull(q)
 	for i := 0; i < n; i++ {
 		v, err := c.take(q)
 		c.must(err == nil, "Pop: %v", err)
@@ -88,6 +88,12 @@ func pushBatchBlocksForTheRest[T any](c *trial[T]) {
 	}
 	c.await(pushed, nil)
 	same(c, "Len", q.Len(), 0)
+}
+
+// becomesFull waits for a PushBatch of more than there is room for.
+func (c *trial[T]) becomesFull(q queue.Queue[T]) {
+	c.TB.Helper()
+	testx.Eventually(c, func() bool { return q.Len() == q.Cap() }, "as many as there is room for are there at once")
 }
 
 func popBatchWaitsForOne[T any](c *trial[T]) {
@@ -205,44 +211,6 @@ func blockedProducersFinish[T any](c *trial[T]) {
 		c.must(n == each, "%d values of producer %d, want %d", n, p, each)
 	}
 	same(c, "Len", q.Len(), 0)
-}
-
-func timersEndTheWait[T any](c *trial[T]) {
-	q := c.filled(2)
-	pusher, ok1 := q.(queue.TimedPusher[T])
-	popper, ok2 := q.(queue.TimedPopper[T])
-	if !ok1 && !ok2 {
-		c.Skipf("%T has no PushTimed and no PopTimed, and need not", q)
-	}
-	expired := make(chan time.Time, 1)
-	if ok1 {
-		pushed := testx.Park(c, func() error { return pusher.PushTimed(bg, c.f.Value(9), expired) })
-		expired <- time.Time{}
-		c.await(pushed, context.DeadlineExceeded)
-	}
-	c.sameAll("what is there", c.drain(q), span(0, q.Cap()))
-	if ok2 {
-		got := testx.Park(c, func() popped {
-			v, err := popper.PopTimed(bg, expired)
-			return popped{c.f.Number(v), err}
-		})
-		expired <- time.Time{}
-		c.awaitPop(got, 0, context.DeadlineExceeded)
-	}
-
-	// A timer that does not fire in time changes nothing.
-	push, pop := q.Push, q.Pop
-	if ok1 {
-		push = func(ctx context.Context, v T) error { return pusher.PushTimed(ctx, v, expired) }
-	}
-	if ok2 {
-		pop = func(ctx context.Context) (T, error) { return popper.PopTimed(ctx, expired) }
-	}
-	err := push(bg, c.f.Value(7))
-	c.must(err == nil, "a push with room: %v", err)
-	v, err := pop(bg)
-	c.must(err == nil, "a pop with a value: %v", err)
-	same(c, "popped", c.f.Number(v), 7)
 }
 
 func sleepersUseNoCPU[T any](c *trial[T]) {

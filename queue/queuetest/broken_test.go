@@ -2,8 +2,6 @@ package queuetest
 
 import (
 	"context"
-	"errors"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -52,9 +50,12 @@ const (
 	lenCountsWaiters
 	lenIsLate
 	emptyBatchWaits
+	clearsBatch
 	// Those of wrappers below.
 	tears
+	keepsBatch
 	losesWakeUp
+	losesTimersWakeUp
 	wakesOne
 	tryWaits
 	ignoresTimers
@@ -95,6 +96,8 @@ var bugs = []struct {
 	{batchWaitsForAll, "PopBatch waits until dst is full", []string{"PopBatchWaitsForOne"}},
 	{emptyBatchWaits, "PopBatch waits though dst is empty", []string{"EmptyBatchDoesNotBlock"}},
 	{batchClearsTheRest, "PopBatch clears what it does not fill", []string{"BatchIsAPrefix"}},
+	{clearsBatch, "PushBatch clears what it has queued", []string{"BatchIsTheCallers"}},
+	{keepsBatch, "PushBatch keeps the slice", []string{"BatchIsTheCallers"}},
 	{keepsPopped, "keeps popped values alive", []string{"PoppedIsNotKept"}},
 	{keepsRefused, "keeps refused values alive", []string{"PoppedIsNotKept"}},
 	{spins, "spins", []string{"PushBlocksWhileFull", "SleepersUseNoCPU"}},
@@ -103,6 +106,7 @@ var bugs = []struct {
 	{lenIsLate, "Len is less than what is there", []string{"CapIsWhatFits", "BehavesAsASlice"}},
 	{tears, "a value is written and read in two steps", []string{"ValuesAreWhole"}},
 	{losesWakeUp, "who gives up takes the wake-up along", []string{"CancelPassesTheValueOn", "CancelPassesTheRoomOn"}},
+	{losesTimersWakeUp, "whose timer fires takes the wake-up along", []string{"TimerPassesTheWakeUpOn"}},
 	{wakesOne, "many values wake one sleeper", []string{"BatchWakesAll"}},
 	{tryWaits, "the Try methods queue up behind those who wait", []string{"TryNeverBlocks"}},
 	{ignoresTimers, "does not look at the timer", []string{"TimersEndTheWait"}},
@@ -117,6 +121,10 @@ func (b bug) open(capacity int, end <-chan struct{}) queue.Queue[Value] {
 	switch b {
 	case tears:
 		return &torn{q}
+	case keepsBatch:
+		return &lender{plain: q}
+	case losesTimersWakeUp:
+		return timedToken{newOneToken(q, end)}
 	case losesWakeUp, wakesOne:
 		return newOneToken(q, end)
 	case tryWaits:
@@ -153,6 +161,21 @@ func (b bug) factory(t testing.TB) Factory[Value] {
 
 // What keeps the promises passes, though it is nothing like the ring.
 func TestPlainPasses(t *testing.T) { Run(t, none.factory(t)) }
+
+// Who sleeps need not wait for room: a queue may sleep in the middle of a batch for
+// reasons of its own.
+func TestUnhurriedPasses(t *testing.T) {
+	f := none.factory(t)
+	f.New = func(capacity int) (queue.Queue[Value], error) {
+		return unhurried{newPlain[Value](capacity, none, nil)}, nil
+	}
+	for _, name := range []string{"CtxEndsPushBatch", "CloseCutsPushBatch", "PushBatchBlocksForTheRest", "BatchWakesAll"} {
+		failures, _ := record(t, f, promiseNamed(t, name))
+		if len(failures) > 0 {
+			t.Errorf("%s: %.200q", name, failures[0])
+		}
+	}
+}
 
 // Every bug is found by the tests that are there to find it, and there is a bug
 // for every test: each can fail.
@@ -196,149 +219,6 @@ func promiseNamed(t testing.TB, name string) promise[Value] {
 	t.Fatalf("no promise %q", name)
 	panic("unreachable")
 }
-
-// torn writes a value in two steps, each of them under the lock.
-type torn struct{ *plain[Value] }
-
-func (q *torn) Push(ctx context.Context, v Value) error {
-	half := v
-	half.minus, half.word = 0, ""
-	if err := q.plain.Push(ctx, half); err != nil {
-		return err
-	}
-	runtime.Gosched()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i := range q.items {
-		if q.items[i].n == v.n {
-			q.items[i] = v
-		}
-	}
-	return nil
-}
-
-// oneToken is a queue whose sleepers share one wake-up: a channel with room for
-// one. Who leaves does not pass it on, and many values are one wake-up.
-type oneToken struct {
-	*plain[Value]
-	end         <-chan struct{}
-	items, room chan struct{}
-}
-
-func newOneToken(q *plain[Value], end <-chan struct{}) *oneToken {
-	return &oneToken{q, end, make(chan struct{}, 1), make(chan struct{}, 1)}
-}
-
-func give(token chan struct{}) {
-	select {
-	case token <- struct{}{}:
-	default:
-	}
-}
-
-// take waits for a wake-up. One that comes shortly before ctx ends is lost.
-func (q *oneToken) take(ctx context.Context, token chan struct{}) error {
-	select {
-	case <-token:
-		time.Sleep(time.Millisecond)
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-q.end:
-		return queue.ErrClosed
-	}
-}
-
-func (q *oneToken) TryPush(v Value) error {
-	err := q.plain.TryPush(v)
-	if err == nil {
-		give(q.items)
-	}
-	return err
-}
-
-func (q *oneToken) Push(ctx context.Context, v Value) error {
-	for {
-		if err := q.TryPush(v); !errors.Is(err, queue.ErrFull) {
-			return err
-		}
-		if err := q.take(ctx, q.room); err != nil {
-			return err
-		}
-	}
-}
-
-func (q *oneToken) PushBatch(ctx context.Context, vs []Value) (int, error) {
-	if len(vs) == 1 {
-		if err := q.Push(ctx, vs[0]); err != nil {
-			return 0, err
-		}
-		return 1, nil
-	}
-	n, err := q.plain.PushBatch(ctx, vs)
-	give(q.items)
-	return n, err
-}
-
-func (q *oneToken) TryPop() (Value, bool) {
-	v, ok := q.plain.TryPop()
-	if ok {
-		give(q.room)
-	}
-	return v, ok
-}
-
-func (q *oneToken) Pop(ctx context.Context) (v Value, err error) {
-	for {
-		if v, ok := q.TryPop(); ok {
-			return v, nil
-		}
-		if err := q.take(ctx, q.items); err != nil {
-			return v, err
-		}
-	}
-}
-
-func (q *oneToken) PopBatch(ctx context.Context, dst []Value) (int, error) {
-	if len(dst) == 1 {
-		v, err := q.Pop(ctx)
-		if err != nil {
-			return 0, err
-		}
-		dst[0] = v
-		return 1, nil
-	}
-	n, err := q.plain.PopBatch(ctx, dst)
-	give(q.room)
-	return n, err
-}
-
-// polite lets nobody push past those who wait, TryPush included.
-type polite struct{ *plain[Value] }
-
-func (q *polite) TryPush(v Value) error {
-	if q.busy() {
-		return q.plain.Push(bg, v)
-	}
-	return q.plain.TryPush(v)
-}
-
-func (q *polite) busy() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.waiting > 0
-}
-
-// deaf has the timed methods, and no ear for the timer.
-type deaf struct{ *plain[Value] }
-
-func (q deaf) PushTimed(ctx context.Context, v Value, _ <-chan time.Time) error {
-	return q.Push(ctx, v)
-}
-
-func (q deaf) PopTimed(ctx context.Context, _ <-chan time.Time) (Value, error) { return q.Pop(ctx) }
-
-var registry []*plain[Value]
 
 // What hangs is not waited for longer than Patience, and leaves nobody behind.
 func TestPatience(t *testing.T) {

@@ -104,6 +104,7 @@ func closeCutsPushBatch[T any](c *trial[T]) {
 		n, err := q.PushBatch(bg, c.values(0, 2*q.Cap()+2))
 		return popped{n, err}
 	})
+	c.becomesFull(q) // who sleeps may do so before
 	v, err := c.take(q)
 	c.must(err == nil, "Pop: %v", err)
 	same(c, "popped", v, 0)

@@ -93,6 +93,7 @@ func ctxEndsPushBatch[T any](c *trial[T]) {
 		n, err := q.PushBatch(ctx, c.values(1, q.Cap()+6))
 		return popped{n, err}
 	})
+	c.becomesFull(q) // who sleeps may do so before
 	cancel()
 	p := testx.Recv(c, pushed)
 	c.must(errors.Is(p.err, context.Canceled), "PushBatch: %v, want %v", p.err, context.Canceled)

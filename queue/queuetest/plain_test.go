@@ -198,6 +198,10 @@ func (q *plain[T]) PushBatch(ctx context.Context, vs []T) (int, error) {
 			}
 			return i, err
 		}
+		if q.bug == clearsBatch {
+			var zero T
+			vs[i] = zero
+		}
 	}
 	return len(vs), nil
 }

@@ -13,6 +13,7 @@ func promises[T any]() []promise[T] {
 		{Promise{"CapIsWhatFits", "Cap values fit, not one less and not one more, for every capacity"}, capIsWhatFits[T]},
 		{Promise{"PopsAreFIFO", "values of one producer are popped in the order of their pushes, by every method"}, popsAreFIFO[T]},
 		{Promise{"BatchIsAPrefix", "a batch pushes and pops a prefix, says how long, and leaves the rest alone"}, batchIsAPrefix[T]},
+		{Promise{"BatchIsTheCallers", "PushBatch leaves the slice as it is, and does not need it any more when it has returned"}, batchIsTheCallers[T]},
 		{Promise{"EmptyBatchDoesNotBlock", "a batch of length 0 does not block, on a full or an empty queue"}, emptyBatchDoesNotBlock[T]},
 		{Promise{"BehavesAsASlice", "one goroutine sees a queue that does as a slice of length Cap does, Len and Stats included"}, behavesAsASlice[T]},
 
@@ -25,8 +26,11 @@ func promises[T any]() []promise[T] {
 		{Promise{"BatchWakesAll", "a call that moves many values wakes as many sleepers"}, batchWakesAll[T]},
 		{Promise{"LastValueIsPopped", "a sleeping consumer gets a value after which no other comes"}, lastValueIsPopped[T]},
 		{Promise{"BlockedProducersFinish", "many producers that block on a small queue all get their turn"}, blockedProducersFinish[T]},
-		{Promise{"TimersEndTheWait", "PushTimed and PopTimed end with context.DeadlineExceeded when the timer fires"}, timersEndTheWait[T]},
 		{Promise{"SleepersUseNoCPU", "who waits for room or for a value uses no processor time"}, sleepersUseNoCPU[T]},
+
+		// timers.go
+		{Promise{"TimersEndTheWait", "PushTimed and PopTimed end with context.DeadlineExceeded when the timer fires"}, timersEndTheWait[T]},
+		{Promise{"TimerPassesTheWakeUpOn", "who gives up when its timer fires takes no value, leaves none, and passes its wake-up on"}, timerPassesTheWakeUpOn[T]},
 
 		// ctx.go
 		{Promise{"EndedCtxFails", "a ctx that has ended fails every push and pop, though it need not wait, and moves nothing"}, endedCtxFails[T]},
