@@ -205,7 +205,7 @@ func behavesAsASlice[T any](c *trial[T]) {
 		same(c, "Len", q.Len(), len(model))
 		same(c, "Stats", q.Stats(), queue.Stats{Pushed: uint64(next), Popped: uint64(gone), Len: len(model), Cap: q.Cap()})
 	}
-	q.Close()
+	c.close(q)
 	same(c, "Stats after Close", q.Stats(), queue.Stats{
 		Pushed: uint64(next), Popped: uint64(gone), Len: len(model), Cap: q.Cap(), Closed: true,
 	})

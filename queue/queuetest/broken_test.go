@@ -31,6 +31,7 @@ const (
 	closeDiscards
 	closeWakesNobody
 	closesOnce
+	closeWaits
 	secondCloseDiscards
 	flagNotBit
 	pushWakesNobody
@@ -83,6 +84,7 @@ var bugs = []struct {
 	{closeDiscards, "Close discards what is there", []string{"CloseKeepsTheRest", "PopDuringClose", "PushDuringClose"}},
 	{closeWakesNobody, "Close wakes nobody", []string{"CloseWakesProducers", "CloseWakesConsumers"}},
 	{closesOnce, "Close panics the second time", []string{"CloseRefusesPushes"}},
+	{closeWaits, "Close waits for consumers", []string{"CloseRefusesPushes", "CloseKeepsTheRest", "EndedCtxFails"}},
 	{secondCloseDiscards, "a second Close discards what is there", []string{"CloseByMany", "CloseRefusesPushes"}},
 	{flagNotBit, "looks at a closed flag and then pushes", []string{"CloseAtAnyMoment", "NothingAfterClose"}},
 	{pushWakesNobody, "a push wakes nobody", []string{"PopBlocksWhileEmpty", "LastValueIsPopped", "PopBatchWaitsForOne"}},

@@ -22,7 +22,7 @@ func closeRefusesPushes[T any](c *trial[T]) {
 			c.must(errors.Is(err, queue.ErrClosed), "%s after Close, with %d of %d: %v, want ErrClosed", what, fill, q.Cap(), err)
 		}
 		for i := 0; i < 3; i++ {
-			q.Close()
+			c.close(q)
 			c.join(func() {
 				if err := q.TryPush(c.f.Value(9)); !errors.Is(err, queue.ErrClosed) {
 					c.Errorf("TryPush after Close, with %d of %d: %v, want ErrClosed", fill, q.Cap(), err)
@@ -44,7 +44,7 @@ func closeRefusesPushes[T any](c *trial[T]) {
 func closeKeepsTheRest[T any](c *trial[T]) {
 	c.eachPop(func(pop popWay[T]) {
 		q := c.filled(4)
-		q.Close()
+		c.close(q)
 		for i := 0; i < q.Cap(); i++ {
 			n, err := c.doPop(bg, q, pop)
 			c.must(err == nil, "with %d values: %v", q.Cap()-i, err)
@@ -55,7 +55,7 @@ func closeKeepsTheRest[T any](c *trial[T]) {
 		c.wantClosed(q)
 	})
 	q := c.filled(8)
-	q.Close()
+	c.close(q)
 	dst := make([]T, 5)
 	for next := 0; next < q.Cap(); {
 		n, err := c.popBatch(bg, q, dst)
@@ -75,7 +75,7 @@ func closeWakesProducers[T any](c *trial[T]) {
 		for i, ways := 0, c.pushes(q); i < 8; i++ {
 			pushed = append(pushed, c.parkPush(ctx, q, ways[i%len(ways)], 1<<20))
 		}
-		q.Close()
+		c.close(q)
 		for _, p := range pushed {
 			c.await(p, queue.ErrClosed)
 		}
@@ -90,7 +90,7 @@ func closeWakesConsumers[T any](c *trial[T]) {
 		for i, ways := 0, c.pops(q); i < 8; i++ {
 			got = append(got, c.parkPop(ctx, q, ways[i%len(ways)]))
 		}
-		q.Close()
+		c.close(q)
 		for _, g := range got {
 			c.awaitPop(g, 0, queue.ErrClosed)
 		}
@@ -108,7 +108,7 @@ func closeCutsPushBatch[T any](c *trial[T]) {
 	v, err := c.take(q)
 	c.must(err == nil, "Pop: %v", err)
 	same(c, "popped", v, 0)
-	q.Close()
+	c.close(q)
 	p := testx.Recv(c, pushed)
 	c.must(errors.Is(p.err, queue.ErrClosed), "PushBatch: %v, want ErrClosed", p.err)
 	c.must(p.n == q.Cap() || p.n == q.Cap()+1, // the latter if it was quicker than Close

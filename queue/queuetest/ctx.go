@@ -29,7 +29,7 @@ func endedCtxFails[T any](c *trial[T]) {
 			same(c, "Len", q.Len(), 0)
 			same(c, "Stats.Pushed", q.Stats().Pushed, 0)
 			is("on a full queue", c.doPush(ctx, c.filled(2), push, 1), want)
-			q.Close()
+			c.close(q)
 			is("after Close", c.doPush(ctx, q, push, 1), want)
 		})
 		c.eachPop(func(pop popWay[T]) {
@@ -38,7 +38,7 @@ func endedCtxFails[T any](c *trial[T]) {
 				_, err := c.doPop(ctx, q, pop)
 				is("with values there", err, want)
 				same(c, "Len", q.Len(), q.Cap())
-				q.Close()
+				c.close(q)
 			}
 			c.sameAll("what is there", c.drain(q), span(0, q.Cap()))
 			_, err := c.doPop(ctx, q, pop)

@@ -92,7 +92,7 @@ func droppedQueueIsGarbage[T any](c *trial[T]) {
 		for i := 0; i < 2; i++ {
 			c.must(q.TryPush(value()) == nil, "TryPush with room fails")
 		}
-		q.Close()
+		c.close(q)
 	}()
 	g.Collected(c)
 }
@@ -105,7 +105,7 @@ func leavesNoGoroutine[T any](c *trial[T]) {
 		got := c.parkPop(bg, q, c.pops(q)[0])
 		c.push(q, 1)
 		c.awaitPop(got, 1, nil)
-		q.Close()
+		c.close(q)
 		_, err := c.take(q)
 		c.must(errors.Is(err, queue.ErrClosed), "Pop: %v, want ErrClosed", err)
 	}

@@ -283,6 +283,8 @@ func (q *plain[T]) Close() {
 	if q.bug != closeWakesNobody {
 		q.wakeAll()
 	}
+	for q.bug == closeWaits && len(q.items) > 0 && q.wait(bg) == nil {
+	}
 }
 
 func (q *plain[T]) Len() int { return q.Stats().Len }

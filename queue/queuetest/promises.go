@@ -43,7 +43,7 @@ func promises[T any]() []promise[T] {
 
 		// close.go
 		{Promise{"CloseRefusesPushes", "after Close every push fails with ErrClosed, on a full queue too; closing again does nothing"}, closeRefusesPushes[T]},
-		{Promise{"CloseKeepsTheRest", "what was accepted before Close can be popped by every method; then pops fail with ErrClosed"}, closeKeepsTheRest[T]},
+		{Promise{"CloseKeepsTheRest", "Close waits for nobody, and what was accepted before it can be popped by every method; then pops fail with ErrClosed"}, closeKeepsTheRest[T]},
 		{Promise{"CloseWakesProducers", "Close wakes all that wait for room, with ErrClosed"}, closeWakesProducers[T]},
 		{Promise{"CloseWakesConsumers", "Close wakes all that wait for a value, with ErrClosed"}, closeWakesConsumers[T]},
 		{Promise{"CloseCutsPushBatch", "a PushBatch that Close cuts short says how many it queued"}, closeCutsPushBatch[T]},

@@ -65,7 +65,14 @@ func (c *trial[T]) end() {
 	c.cleanups = nil
 	c.mu.Unlock()
 	for _, f := range cleanups {
-		c.quietly(f)
+		ended := make(chan struct{})
+		go func() { defer close(ended); c.quietly(f) }()
+		timer := time.NewTimer(c.f.Patience)
+		select {
+		case <-ended:
+		case <-timer.C: // the test that is about it says so
+		}
+		timer.Stop()
 	}
 }
 
@@ -150,11 +157,16 @@ func (c *trial[T]) sameAll(what string, got, want []int) {
 	same(c, what, fmt.Sprint(got), fmt.Sprint(want))
 }
 
-// open returns an empty queue. At the end of the test it is closed.
+// open returns an empty queue. At the end of the test it is drained and closed.
 func (c *trial[T]) open(capacity int) queue.Queue[T] {
 	c.TB.Helper()
 	q := c.make(capacity)
-	c.Cleanup(q.Close)
+	c.Cleanup(func() {
+		for i := q.Cap(); i > 0; i-- {
+			q.TryPop() // a Close that waits for this has a test of its own
+		}
+		q.Close()
+	})
 	return q
 }
 

@@ -142,6 +142,17 @@ func (c *trial[T]) popBatch(ctx context.Context, q queue.Queue[T], dst []T) (int
 	return p.n, p.err
 }
 
+// close closes q, which must not wait for anybody.
+func (c *trial[T]) close(q queue.Queue[T]) {
+	c.TB.Helper()
+	failed := call(c, func() (failed any) {
+		defer func() { failed = recover() }()
+		q.Close()
+		return nil
+	})
+	c.must(failed == nil, "Close panics: %v", failed)
+}
+
 // take is Pop.
 func (c *trial[T]) take(q queue.Queue[T]) (int, error) {
 	c.TB.Helper()
