@@ -48,7 +48,8 @@ func (s *Server[Req, Resp]) Run(ctx context.Context) error {
 // returns its error, or nil. It waits for this; when ctx ends first it returns
 // an error that is ctx's and tells what still runs. The server goes on to its
 // end, and Shutdown may be called again to wait further; once the server has
-// ended, Shutdown returns at once.
+// ended, Shutdown returns at once. With a ctx that has ended it begins the end and
+// does not wait.
 //
 // Close, or the end of Run's ctx, cuts the drain short: what is left then is refused
 // with ErrServerClosed and counted in Stats.Refused, and Shutdown says nothing of it.
@@ -155,7 +156,8 @@ func (s *Server[Req, Resp]) Done() <-chan struct{} { return s.done }
 
 // Closing returns a channel that is closed when the server refuses all further
 // messages, because Shutdown or Close was called or Run's ctx has ended. It is for
-// dispatcher.New.
+// dispatcher.New, and for goroutines of yours that are to stop at that moment; the
+// token ends later (see Context).
 func (s *Server[Req, Resp]) Closing() <-chan struct{} { return s.closing }
 
 // Context returns the cancellation token: it ends when Close is called or Run's

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,4 +155,38 @@ func TestShutdownWithEndedCtx(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	}
 	require.NoError(t, s.Shutdown(context.Background()))
+}
+
+// With a ctx that has ended, Shutdown is how a handler ends its server and drops nothing.
+func TestShutdownByTheHandler(t *testing.T) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	each(t, func(t *testing.T, m mode) {
+		var s srv
+		var handled atomic.Int64
+		s, d := newServer(t, funcs(func(_ context.Context, n int) (int, error) {
+			handled.Add(1)
+			if n == 1 {
+				return 0, s.Shutdown(over)
+			}
+			return n, nil
+		}), m.opts, dispatcher.Options{})
+		var calls []*dispatcher.Call[int]
+		for n := 1; n <= 3; n++ {
+			c, err := d.Go(context.Background(), n)
+			require.NoError(t, err)
+			calls = append(calls, c)
+		}
+		run(t, s)
+		_, err := calls[0].Wait(context.Background())
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, server.ErrServerClosed, d.Send(context.Background(), 4))
+		for n, c := range calls[1:] {
+			got, err := c.Wait(context.Background())
+			require.NoError(t, err)
+			require.Equal(t, n+2, got)
+		}
+		testx.Recv(t, s.Done())
+		require.Equal(t, int64(3), handled.Load())
+	})
 }
