@@ -156,7 +156,9 @@ func TestAgainstTheRFC(t *testing.T) {
 				now = max(now, arrival)
 				continue
 			}
-			require.Equal(t, want, got)
+			if want != got { // asked four million times: require.Equal takes microseconds
+				require.Equal(t, want, got)
+			}
 			now += time.Duration(r.ExpFloat64() * float64(ms))
 		}
 		require.Equal(t, ref.drops, drops)
