@@ -52,10 +52,6 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 		p = d.get()
 		defer d.put(p)
 	}
-	var deadline time.Duration
-	if p != nil && p.timeout > 0 {
-		deadline = p.due().Sub(epoch)
-	}
 	err := ctx.Err()
 	queued := false
 	if err == nil && d.limited {
@@ -65,9 +61,7 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 					d.release()
 				}
 			}()
-			if err = ctx.Err(); err == nil && p.timer.Running() && p.over() { // it ended while the request waited
-				err = ErrTimeout
-			}
+			err = p.ended(ctx)
 		}
 	}
 	if err != nil {
@@ -75,7 +69,10 @@ func (d *Dispatcher[Req, Resp]) Go(ctx context.Context, req Req) (*Call[Resp], e
 	}
 	c := d.newCall()
 	s := &c.state
-	s.ctx, s.shared, s.deadline = ctx, &d.shared, deadline
+	s.ctx, s.shared, s.deadline = ctx, &d.shared, 0
+	if p != nil && p.timeout > 0 {
+		s.deadline = p.due().Sub(epoch)
+	}
 	s.gate.Pool = &d.shared.waiters
 	s.slot.Hook(s)
 	if err := d.push(ctx, req, &s.slot, s.slot.Arm(), p); err != nil {

@@ -131,6 +131,18 @@ func (p *pending[Resp]) due() time.Time {
 	return p.deadline
 }
 
+// ended returns why a request that is through the limits is not sent: what has ended
+// while it waited.
+func (p *pending[Resp]) ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.over() {
+		return ErrTimeout
+	}
+	return nil
+}
+
 // over reports whether p has a deadline that has passed. It does not rely on the tick:
 // what was waited for may have come first, and the goroutine run again long after.
 func (p *pending[Resp]) over() bool {

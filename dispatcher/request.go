@@ -43,11 +43,8 @@ func (d *Dispatcher[Req, Resp]) request(ctx context.Context, req Req, p *pending
 		// Deferred, because on the inline path below a handler may end this
 		// goroutine with Goexit, and the place in flight must not go with it.
 		defer d.release()
-		if err := ctx.Err(); err != nil { // it ended while the request waited
+		if err := p.ended(ctx); err != nil {
 			return resp, d.refused(err)
-		}
-		if p.over() {
-			return resp, d.refused(ErrTimeout)
 		}
 		if d.inline != nil {
 			if resp, err, ran := d.inline.TryInline(ctx, req); ran {

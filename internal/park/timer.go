@@ -23,9 +23,6 @@ func (t *Timer) Start(d time.Duration) <-chan time.Time {
 	return t.t.C
 }
 
-// Running reports whether Start was called since Stop: whether there was a wait.
-func (t *Timer) Running() bool { return t.running }
-
 // Stop makes the timer ready for its next use. fired says that the caller has
 // received from the channel.
 func (t *Timer) Stop(fired bool) {
